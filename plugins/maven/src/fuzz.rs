@@ -137,7 +137,8 @@ fn fuzz_pom_that_agrees_says_where_it_is() {
         ["<groupId>", "<version>", "${", "}", "<parent>", "</parent>", "<!DOCTYPE", "<!ENTITY", "&a;"];
     target!("pom").seeds(seeds).words(words).check_text(|text| {
         let Ok(pom) = Pom::parse(text.as_bytes()) else { return false };
-        pom.check(&lib("1.0")).is_ok()
+        let name = FileName::parse(&lib("1.0"), "lib-1.0.pom").unwrap();
+        pom.check(&lib("1.0"), &name).is_ok()
     });
 }
 

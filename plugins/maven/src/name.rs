@@ -112,6 +112,15 @@ impl Artifact {
         &self.id
     }
 
+    /// The name of an sbt plugin, `sbt-a` of `sbt-a_2.12_1.0`: the artifact id without the binary
+    /// versions of Scala and sbt. In its legacy Maven style, sbt names the files after it, and so does the
+    /// `<artifactId>` of their POM. Only the folder has the versions.
+    pub fn sbt_plugin(&self) -> Option<&str> {
+        let (rest, sbt) = self.id.rsplit_once('_')?;
+        let (name, scala) = rest.rsplit_once('_')?;
+        (is_binary_version(sbt) && is_binary_version(scala) && !name.is_empty()).then_some(name)
+    }
+
     /// `com/example/lib`.
     pub fn path(&self) -> String {
         format!("{}/{}", self.group.path(), self.id)
@@ -146,6 +155,18 @@ impl fmt::Display for Coordinates {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.artifact, self.version)
     }
+}
+
+/// Of Scala or sbt: `2.12`, `3`, `0.13`; of a milestone `2.0.0-M2`.
+fn is_binary_version(text: &str) -> bool {
+    let (numbers, milestone) =
+        text.split_once('-').map_or((text, None), |(numbers, rest)| (numbers, Some(rest)));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_alphabetic())
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+    };
+    numbers.split('.').all(is_number) && milestone.is_none_or(is_word)
 }
 
 /// Maven recognises a snapshot by its version.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::name::Coordinates;
+use crate::name::{Coordinates, FileName};
 use crate::xml::{self, Met, XmlError, strict};
 use twice::Twice;
 
@@ -87,10 +87,10 @@ impl Pom {
         }
     }
 
-    /// It is that of these coordinates, as far as it says.
-    pub fn check(&self, coordinates: &Coordinates) -> Result<(), PomError> {
+    /// It is that of these coordinates, as far as it says. `name` is the name of its file.
+    pub fn check(&self, coordinates: &Coordinates, name: &FileName) -> Result<(), PomError> {
         let artifact = &coordinates.artifact;
-        agrees("artifactId", self.artifact.as_deref(), artifact.id())?;
+        agrees("artifactId", self.artifact.as_deref(), name.artifact())?;
         agrees(
             "groupId",
             self.inherited(self.group.as_deref(), self.parent_group.as_deref()),
@@ -148,7 +148,9 @@ mod tests {
         let pom = Pom::parse(
             format!("<project xmlns=\"http://maven.apache.org/POM/4.0.0\">{inside}</project>").as_bytes(),
         );
-        let checked = pom.and_then(|pom| pom.check(&Coordinates::parse(artifact, "1.0").unwrap()));
+        let coordinates = Coordinates::parse(artifact, "1.0").unwrap();
+        let name = FileName::parse(&coordinates, "lib-1.0.pom").unwrap();
+        let checked = pom.and_then(|pom| pom.check(&coordinates, &name));
         checked.map_err(|error| error.to_string())
     }
 

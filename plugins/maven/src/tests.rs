@@ -19,6 +19,7 @@ mod names;
 mod older;
 mod publish;
 mod read;
+mod sbt;
 mod snapshots;
 
 /// Reads are public; ann may do everything, bob may read, cat may do everything in one group, and dan

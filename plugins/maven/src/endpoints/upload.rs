@@ -80,7 +80,7 @@ fn upload_file(call: &Call, coordinates: &Coordinates, name: &FileName) -> Resul
         }
     }
     if name.is_pom() {
-        Pom::parse(&staged.read_all(pom::LIMIT)?)?.check(coordinates)?;
+        Pom::parse(&staged.read_all(pom::LIMIT)?)?.check(coordinates, name)?;
     }
     let uploader = auth::caller().map(|account| account.name());
     let file = File::sent(name.as_str(), &staged, clock::now(), uploader);

@@ -1,5 +1,6 @@
 //! The name of a file of a version: `{artifact}-{version}[-{classifier}].{extension}`, where a
-//! snapshot's version may be that of one build.
+//! snapshot's version may be that of one build. The files of an sbt plugin may lack the versions of Scala
+//! and sbt, see [`Artifact::sbt_plugin`](super::Artifact::sbt_plugin).
 
 use std::fmt;
 
@@ -20,6 +21,8 @@ const PACKED: [&str; 6] = ["gz", "bz2", "xz", "zst", "lzma", "Z"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileName {
     name: String,
+    /// How many bytes of it are the artifact id.
+    artifact: usize,
     /// One build of a snapshot.
     build: Option<Build>,
     kind: Kind,
@@ -57,7 +60,11 @@ impl FileName {
         if name.len() > LENGTH || !name.bytes().all(is_plain) {
             return None;
         }
-        let rest = name.strip_prefix(coordinates.artifact.id())?.strip_prefix('-')?;
+        let id = coordinates.artifact.id();
+        let (artifact, rest) = [Some(id), coordinates.artifact.sbt_plugin()]
+            .into_iter()
+            .flatten()
+            .find_map(|id| Some((id.len(), name.strip_prefix(id)?.strip_prefix('-')?)))?;
         let version = coordinates.version();
         let (build, tail) = match rest.strip_prefix(version) {
             Some(tail) => (None, tail),
@@ -68,7 +75,7 @@ impl FileName {
             }
             None => return None,
         };
-        Some(Self { name: name.to_owned(), build, kind: Kind::of(tail)? })
+        Some(Self { name: name.to_owned(), artifact, build, kind: Kind::of(tail)? })
     }
 
     /// Why no client may deploy a file with this name. Stored files may have it, because earlier
@@ -97,6 +104,11 @@ impl FileName {
 
     pub fn as_str(&self) -> &str {
         &self.name
+    }
+
+    /// The artifact id with which it begins, which is also that of its POM.
+    pub fn artifact(&self) -> &str {
+        self.name.get(..self.artifact).unwrap_or_default()
     }
 
     pub fn build(&self) -> Option<&Build> {

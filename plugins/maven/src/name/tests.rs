@@ -148,6 +148,38 @@ fn a_file_that_is_deployed_has_a_valid_classifier_and_extension() {
 }
 
 #[test]
+fn a_file_of_an_sbt_plugin_may_lack_the_versions_of_scala_and_sbt() {
+    let coordinates = |id: &str| {
+        let group = GroupId::parse("com.example").unwrap();
+        Coordinates::parse(Artifact::parse(group, id).unwrap(), "1.9.16").unwrap()
+    };
+    for (id, plugin) in [
+        ("sbt-a_2.12_1.0", Some("sbt-a")),
+        ("sbt-a_2.10_0.13", Some("sbt-a")),
+        ("sbt-a_3_2", Some("sbt-a")),
+        ("sbt-a_3_2.0.0-M2", Some("sbt-a")),
+        ("sbt_a_b_2.12_1.0", Some("sbt_a_b")),
+        ("sbt-a_2.12", None),
+        ("sbt-a_2.12_", None),
+        ("sbt-a__1.0", None),
+        ("sbt-a_sjs1_2.13", None),
+        ("_2.12_1.0", None),
+        ("sbt-a_2.12_1.0-", None),
+        ("sbt-a_2..12_1.0", None),
+    ] {
+        let coordinates = coordinates(id);
+        assert_eq!(coordinates.artifact.sbt_plugin(), plugin, "{id}");
+        let begins =
+            |name: String| FileName::parse(&coordinates, &name).ok().map(|name| name.artifact().to_owned());
+        assert_eq!(begins(format!("{id}-1.9.16.pom")).as_deref(), Some(id));
+        let short = id.split('_').next().filter(|short| !short.is_empty()).unwrap_or("x");
+        let short = plugin.unwrap_or(short);
+        assert_eq!(begins(format!("{short}-1.9.16-sources.jar")).as_deref(), plugin, "{id}");
+        assert_eq!(begins(format!("{short}_2.12-1.9.16.jar")).filter(|_| id != "sbt-a_2.12"), None, "{id}");
+    }
+}
+
+#[test]
 fn names_that_could_be_another_key_are_none() {
     for group in ["", ".", "a..b", ".a", "a/b", "a b", "a.é", &"a".repeat(201)] {
         assert!(GroupId::parse(group).is_err(), "{group}");
