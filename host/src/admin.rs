@@ -214,8 +214,9 @@ pub async fn run(command: AdminCommand, auth: &Auth, desk: &dyn Desk) -> Result<
 fn check_lasting(command: &AdminCommand, auth: &Auth) -> Result<(), AuthError> {
     let (key, what) = match command {
         _ if !auth.has_lasting_users() => ("user_store", "users"),
-        AdminCommand::Token(_) if !auth.has_lasting_tokens() => ("token_store", "tokens"),
-        AdminCommand::Auth(AuthCommand::Explain { token: Some(_), .. }) if !auth.has_lasting_tokens() => {
+        AdminCommand::Token(_) | AdminCommand::Auth(AuthCommand::Explain { token: Some(_), .. })
+            if !auth.has_lasting_tokens() =>
+        {
             ("token_store", "tokens")
         }
         AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Auth(_) => return Ok(()),

@@ -81,10 +81,9 @@ impl<'a> Reason<'a> {
     fn decision(self, is_signed_in: bool) -> Decision {
         match self {
             Self::Public(_) | Self::Allowed(_) | Self::Owner | Self::AccessToken => Decision::Granted,
-            Self::Rejected | Self::NotInAccessToken => Decision::SignIn,
             Self::Denied(_) | Self::ReadOnly | Self::OutsideToken => Decision::Forbidden,
             Self::NotPublic(_) | Self::Nothing if is_signed_in => Decision::Forbidden,
-            Self::NotPublic(_) | Self::Nothing => Decision::SignIn,
+            Self::Rejected | Self::NotInAccessToken | Self::NotPublic(_) | Self::Nothing => Decision::SignIn,
         }
     }
 }
