@@ -62,6 +62,13 @@ pub fn parse_of<'a, T: Deserialize<'a>>(what: &str, bytes: &'a [u8]) -> Result<T
 
 /// Explains the error that the parser gave for these bytes.
 pub fn explain(what: &str, bytes: &[u8], error: &serde_json::Error) -> BadJson {
+    // The parser reports such a byte in the words of the value that it is in.
+    if let Err(fault) = std::str::from_utf8(bytes) {
+        return BadJson(format!(
+            "{what} is not valid JSON at byte {}: JSON is UTF-8, and the bytes there are not",
+            fault.valid_up_to() + 1
+        ));
+    }
     let message = match Message::of(error) {
         // The parser reports any other value in the place of one of several words as bad syntax.
         Message::Syntax { .. } if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() => {

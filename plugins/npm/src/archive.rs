@@ -2,6 +2,7 @@
 //! may be hostile, so it never unpacks more than a limit. It knows nothing about npm except the name of
 //! that file.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
 use packhouse_plugin::gzip::{Decoder, Members};
@@ -139,6 +140,11 @@ fn find(archive: &mut impl Read, look: Look) -> Result<Option<Vec<u8>>, ArchiveE
         Look::Stored => io::copy(archive, &mut io::sink()).map(drop).map_err(ArchiveError::Unreadable)?,
     }
     Ok(found)
+}
+
+/// The text of a `package.json`. npm replaces what is not UTF-8 and goes on, and so does this.
+pub fn text(package_json: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(package_json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(package_json))
 }
 
 /// Clients strip the first folder, whatever it is called; a path that begins with `/` or

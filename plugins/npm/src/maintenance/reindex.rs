@@ -139,7 +139,7 @@ fn named(name: &PackageName, packument: &Packument<'_>, version: &str) -> Option
 
 /// The version of a tarball, read from its `package.json`.
 struct Found {
-    package_json: Vec<u8>,
+    package_json: String,
     sha1: String,
     integrity: String,
     size: u64,
@@ -161,8 +161,8 @@ fn read(name: &PackageName, version: &str, key: &str) -> Result<Result<Found, St
     let (Some(sha1), Some(sha512)) = (digest(SHA1), digest(SHA512)) else {
         return Ok(Err(lost("its digests are not known")));
     };
-    let package_json = package_json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&package_json).to_vec();
-    let inside = Object::parse_bytes(&package_json).ok().and_then(|inside| inside.text("name"));
+    let package_json = archive::text(&package_json).into_owned();
+    let inside = Object::parse(&package_json).ok().and_then(|inside| inside.text("name"));
     if inside.as_deref().map(str::trim) != Some(name.as_str()) {
         return Ok(Err(lost("its package.json belongs to another package")));
     }
@@ -182,7 +182,7 @@ impl Found {
         packument.add(&Release {
             name,
             version,
-            manifest: Object::parse_bytes(&self.package_json)?,
+            manifest: Object::parse(&self.package_json)?,
             tags: Vec::new(),
             sha1: &self.sha1,
             integrity: &self.integrity,

@@ -479,3 +479,17 @@ fn lists_for_which_clients_expect_objects_are_served_as_objects() {
         assert_eq!(manifest["bin"], json!({ "cli.js": "bin/cli.js" }), "{accept}");
     }
 }
+
+/// npm replaces such bytes when it reads the file, and publishes what it has read.
+#[test]
+fn a_package_json_with_bytes_that_are_not_utf_8_is_published() {
+    let host = host();
+    let mut package_json = br#"{"name":"a","version":"1.0.0","author":"Ren_"}"#.to_vec();
+    let at = package_json.iter().position(|byte| *byte == b'_').unwrap();
+    package_json[at] = 0xe9;
+    let tarball = samples::gzip(&samples::tar(&[("package/package.json", &package_json)]));
+    let mut publish = Publish::with_tarball("a", "1.0.0", tarball);
+    publish.manifest()["author"] = json!("Ren\u{fffd}");
+    publish.done(&host);
+    assert_eq!(get(&host, "/a").json()["versions"]["1.0.0"]["author"], "Ren\u{fffd}");
+}

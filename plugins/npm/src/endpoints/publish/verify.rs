@@ -136,8 +136,8 @@ fn check_digests(manifest: &Object<'_>, staged: &Staged) -> Result<(String, Stri
 
 fn check_package_json(name: &PackageName, version: &str, staged: &mut Staged) -> Result<(), Error> {
     let bytes = archive::package_json(BufReader::with_capacity(READ, staged))?;
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let inside: Object<'_> = parse_of("the package.json in the tarball", text)
+    let text = archive::text(&bytes);
+    let inside: Object<'_> = parse_of("the package.json in the tarball", text.as_bytes())
         .map_err(|error| Error::because(error::BAD_TARBALL, error))?;
     let stated_name = inside.text("name").unwrap_or_default();
     let stated_version = inside.text("version").unwrap_or_default();
