@@ -63,7 +63,11 @@ pub fn read_metadata(
     let mut infos = Infos::default();
     let archive = Archive::open(read, size, |entry| infos.note(entry))?;
     archive.verify(unpack)?;
-    extract(&archive, infos.of(project, version)?)
+    let metadata = extract(&archive, infos.of(project, version)?)?;
+    if str::from_utf8(&metadata).is_err() {
+        return Err(WheelError::refused("its METADATA is not UTF-8, so pip cannot install it"));
+    }
+    Ok(metadata)
 }
 
 /// The same for a stored wheel. It is not verified, because a stored wheel is served in any case. None

@@ -422,6 +422,23 @@ fn unusual_paths_in_an_sdist_are_fine() {
     Upload::sdist("demo", "1.0").content(samples::gzip(&samples::tar_of(entries))).done(&host);
 }
 
+/// pip reads the metadata of a wheel strictly, and that of a source distribution not at all.
+#[test]
+fn metadata_that_is_not_utf_8_is_refused_in_a_wheel_only() {
+    let mut metadata = samples::metadata("demo", "1.0").into_bytes();
+    let at = metadata.windows(3).position(|window| window == b"Ann").unwrap();
+    metadata[at] = 0xe9;
+    let info = |file: &str| format!("demo-1.0.dist-info/{file}");
+    let wheel = samples::zip(&[
+        (&info("METADATA"), &metadata),
+        (&info("WHEEL"), b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+        (&info("RECORD"), b""),
+    ]);
+    refuse_wheel(wheel, "METADATA is not UTF-8");
+    let sdist = samples::gzip(&samples::tar(&[("demo-1.0/PKG-INFO", &metadata)]));
+    Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", sdist).done(&host());
+}
+
 /// `git archive`, Python and GNU tar write different paths into the header.
 #[test]
 fn a_global_header_of_an_sdist_is_known_by_its_type() {
