@@ -15,6 +15,8 @@ mod entry;
 pub const UNPACK_LIMIT: u64 = 1 << 30;
 /// The largest `package.json` that is read.
 pub const FILE_LIMIT: u64 = 4 << 20;
+/// What is shown of a path in an error, in characters.
+const SHOWN: usize = 200;
 
 /// Why `package.json` cannot be read.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub enum ArchiveError {
     Entry(String, &'static str),
     /// All of it was seen.
     Missing,
+    /// It lies one folder too deep, at this path that begins with `./`.
+    TooDeep(String),
     /// It has more than [`FILE_LIMIT`] bytes.
     FileTooLarge,
     /// It unpacks to more than [`UNPACK_LIMIT`] bytes.
@@ -51,6 +55,11 @@ impl std::fmt::Display for ArchiveError {
                 write!(formatter, "the tarball contains {path:?}, which not every client can unpack: {why}")
             }
             Self::Missing => formatter.write_str("the tarball contains no package.json"),
+            Self::TooDeep(path) => write!(
+                formatter,
+                "the tarball contains {path:?}, and clients find no package.json: they remove the first folder \
+                 of each path, which is `.` here; pack the tarball without the `./` before the folder"
+            ),
             Self::FileTooLarge => {
                 write!(formatter, "the package.json in the tarball is larger than {FILE_LIMIT} bytes")
             }
@@ -114,6 +123,7 @@ fn read_within(tarball: impl BufRead, limit: u64, look: Look) -> Result<Vec<u8>,
 /// Looks through all of the archive, and then reads on to the end of the file.
 fn find(archive: &mut impl Read, look: Look) -> Result<Option<Vec<u8>>, ArchiveError> {
     let mut found: Option<Vec<u8>> = None;
+    let (mut is_seen, mut too_deep) = (false, None);
     while let Some(entry) = Entry::read(archive)? {
         if look == Look::Published {
             if entry.kind == Kind::GlobalHeader {
@@ -134,9 +144,19 @@ fn find(archive: &mut impl Read, look: Look) -> Result<Option<Vec<u8>>, ArchiveE
             return Err(ArchiveError::Ambiguous);
         }
         found = Some(file);
+        if is_too_deep(&entry.path) {
+            too_deep = Some(String::from_utf8_lossy(&entry.path).chars().take(SHOWN).collect());
+        } else {
+            is_seen = true;
+        }
     }
     match look {
-        Look::Published => tar::finish(archive)?,
+        Look::Published => {
+            tar::finish(archive)?;
+            if let Some(path) = too_deep.filter(|_| !is_seen) {
+                return Err(ArchiveError::TooDeep(path));
+            }
+        }
         Look::Stored => io::copy(archive, &mut io::sink()).map(drop).map_err(ArchiveError::Unreadable)?,
     }
     Ok(found)
@@ -157,6 +177,12 @@ fn is_package_json(path: &[u8]) -> bool {
         (Some(_), Some(b"package.json"), None) => true,
         _ => false,
     }
+}
+
+/// Of the path of a `package.json`: clients strip `.` as its first folder, so another one is left.
+fn is_too_deep(path: &[u8]) -> bool {
+    let rest = path.strip_prefix(b"./").unwrap_or_default();
+    rest.split(|byte| *byte == b'/').filter(|part| !matches!(*part, b"" | b".")).count() > 1
 }
 
 #[cfg(test)]

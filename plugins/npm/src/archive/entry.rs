@@ -3,12 +3,10 @@
 
 use packhouse_plugin::tar::{Entry, Kind};
 
-use super::ArchiveError;
+use super::{ArchiveError, SHOWN};
 
 /// The longest file name of common file systems, in bytes.
 const LONGEST: usize = 255;
-/// What is shown of a path in an error, in characters.
-const SHOWN: usize = 200;
 
 /// Not for a global header, whose path has no meaning.
 pub fn check(entry: &Entry) -> Result<(), ArchiveError> {

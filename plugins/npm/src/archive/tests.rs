@@ -6,11 +6,25 @@ use crate::samples::{fix_checksum, gzip, tar, tar_entry};
 
 #[test]
 fn finds_the_file_in_any_first_folder() {
-    for folder in ["package", "left-pad-1.0.0", "./package"] {
+    for folder in ["package", "left-pad-1.0.0", ".", "package/.", "package/"] {
         let path = format!("{folder}/package.json");
         let tarball = gzip(&tar(&[("package/a.js", b"1"), (&path, b"{}")]));
         assert_eq!(package_json(tarball.as_slice()).unwrap(), b"{}");
     }
+}
+
+/// npm and all others remove the first folder of a path, and `.` is one. `tar` of the folder itself
+/// writes `./package.json`, which is fine.
+#[test]
+fn a_file_in_a_folder_below_the_first_one_is_none() {
+    for path in ["./package/package.json", ".//package/package.json", "././package/package.json"] {
+        let tarball = gzip(&tar(&[("./package/a.js", b"1"), (path, b"{}")]));
+        let error = package_json(tarball.as_slice()).unwrap_err();
+        assert!(matches!(error, ArchiveError::TooDeep(_)) && error.to_string().contains(path), "{error}");
+        assert_eq!(stored_package_json(tarball.as_slice()).unwrap(), b"{}", "it may be stored already");
+    }
+    let tarball = gzip(&tar(&[("./package.json", b"{}"), ("./lib/a.js", b"1")]));
+    assert_eq!(package_json(tarball.as_slice()).unwrap(), b"{}");
 }
 
 #[test]

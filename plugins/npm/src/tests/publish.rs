@@ -493,3 +493,15 @@ fn a_package_json_with_bytes_that_are_not_utf_8_is_published() {
     publish.done(&host);
     assert_eq!(get(&host, "/a").json()["versions"]["1.0.0"]["author"], "Ren\u{fffd}");
 }
+
+#[test]
+fn a_tarball_whose_folder_clients_do_not_find_is_refused() {
+    let host = host();
+    let package_json = br#"{"name":"a","version":"1.0.0"}"#;
+    let tarball = samples::gzip(&samples::tar(&[("./package/package.json", package_json)]));
+    let reply = Publish::with_tarball("a", "1.0.0", tarball).send(&host.as_user("ann"));
+    assert_refused(&host, &reply, 400, "without the `./`");
+    // As `tar czf a.tgz ./` packs a package.
+    let tarball = samples::gzip(&samples::tar(&[("./package.json", package_json), ("./a.js", b"1")]));
+    Publish::with_tarball("a", "1.0.0", tarball).done(&host);
+}

@@ -130,8 +130,12 @@ fn look_through(
             continue;
         }
         let path = clean_path(&entry.path)?;
-        if path.is_empty() && entry.kind == Kind::Folder && entry.size == 0 {
-            continue;
+        if entry.path.split(|byte| *byte == b'/').next() == Some(b".".as_slice()) {
+            let shown: String = String::from_utf8_lossy(&entry.path).chars().take(200).collect();
+            return Err(refused(format!(
+                "it contains the path {shown:?}: pip takes `.` for the folder of the distribution and finds no \
+                 project in it; pack it without `./`"
+            )));
         }
         let (first, rest) = path.split_once('/').unwrap_or((&path, ""));
         match &folder {
@@ -179,7 +183,7 @@ fn check_global_header(archive: &mut impl Read, entry: &Entry) -> Result<(), Sdi
     })
 }
 
-/// The path as programs unpack it, without `.`, repeated and last slashes; empty for `./` itself.
+/// The path as programs unpack it, without `.`, repeated and last slashes.
 /// Refused when it leads out of the folder that the archive is unpacked to. A path that is not
 /// UTF-8 is read as Latin-1: old archives have them, and their bytes are unpacked as they are.
 fn clean_path(path: &[u8]) -> Result<String, SdistError> {

@@ -406,13 +406,12 @@ fn an_sdist_may_be_padded_with_zeros() {
 /// Old tools and `tar` by hand write such archives, and pip unpacks them.
 #[test]
 fn unusual_paths_in_an_sdist_are_fine() {
-    let info = samples::tar_entry(b'0', "./demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
+    let info = samples::tar_entry(b'0', "demo-1.0/PKG-INFO", samples::metadata("demo", "1.0").as_bytes());
     let mut latin = samples::tar_entry(b'0', "demo-1.0/caf_.txt", b"x");
     latin[12] = 0xe9;
     samples::fix_checksum(&mut latin);
     let entries = [
-        samples::tar_entry(b'5', "./", b""),
-        samples::tar_entry(b'5', "./demo-1.0/", b""),
+        samples::tar_entry(b'5', "demo-1.0/", b""),
         info,
         samples::tar_entry(b'0', "demo-1.0//x", b"x"),
         samples::tar_entry(b'0', "demo-1.0/./y", b"x"),
@@ -437,6 +436,20 @@ fn metadata_that_is_not_utf_8_is_refused_in_a_wheel_only() {
     refuse_wheel(wheel, "METADATA is not UTF-8");
     let sdist = samples::gzip(&samples::tar(&[("demo-1.0/PKG-INFO", &metadata)]));
     Upload::of("demo", "1.0", "sdist", "demo-1.0.tar.gz", sdist).done(&host());
+}
+
+/// pip strips the first folder if all paths have the same one, and `.` is a folder to it. Then it finds
+/// no `setup.py` and no `pyproject.toml`.
+#[test]
+fn an_sdist_whose_paths_begin_with_a_dot_is_refused() {
+    let metadata = samples::metadata("demo", "1.0");
+    let info = |path: &str| samples::tar_entry(b'0', path, metadata.as_bytes());
+    let why = "pip takes `.` for the folder";
+    refuse_sdist(samples::gzip(&samples::tar_of([info("./demo-1.0/PKG-INFO")])), why);
+    for folder in ["./", "./demo-1.0/"] {
+        let folder = samples::tar_entry(b'5', folder, b"");
+        refuse_sdist(samples::gzip(&samples::tar_of([folder, info("demo-1.0/PKG-INFO")])), why);
+    }
 }
 
 /// `git archive`, Python and GNU tar write different paths into the header.
