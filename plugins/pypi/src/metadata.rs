@@ -96,9 +96,10 @@ impl CoreMetadata {
         self.fields.iter().filter(same).map(|(_, value)| value.as_str())
     }
 
-    /// Which Python it needs, where that can be read.
+    /// Which Python it needs, as it was written. Stored files may have what no upload can have now, and
+    /// clients read it more leniently: uv reads `>=3.6.*` as `>=3.6`.
     pub fn requires_python(&self) -> Option<&str> {
-        self.first("Requires-Python").filter(|text| text.len() <= REQUIRES_PYTHON && is_specifier(text))
+        self.first("Requires-Python").filter(|text| text.len() <= REQUIRES_PYTHON)
     }
 
     /// Does it belong to this version of this project?

@@ -34,6 +34,18 @@ fn files_are_served_as_they_are_found_and_reading_writes_nothing() {
     assert_eq!(host.objects().len(), before.len() + 2, "only the derived lists");
 }
 
+/// No upload can have it now, and clients read it.
+#[test]
+fn what_a_found_file_requires_is_served_as_it_was_written() {
+    let host = host();
+    let metadata = samples::metadata("demo", "1.0").replace(">=3.9", ">=3.6.*");
+    let wheel = samples::wheel_with("demo-1.0", &metadata, &[]);
+    host.insert("packages/demo/demo-1.0-py3-none-any.whl", &wheel).unwrap();
+    assert_eq!(page(&host, "/simple/demo/")["files"][0]["requires-python"], ">=3.6.*");
+    let html = get(&host, "/simple/demo/").text();
+    assert!(html.contains("data-requires-python=\"&gt;=3.6.*\""), "{html}");
+}
+
 #[test]
 fn from_the_next_upload_on_a_document_of_ours_speaks() {
     let host = host();
