@@ -38,6 +38,7 @@ use crate::mounts::{Mount, MountError, Mounts};
 use crate::pages::AccountPage;
 use crate::plugins::{Generation, Imports, LinkResult, Plugins, PluginsError, Watcher};
 use crate::prefixes::Prefixes;
+use crate::processors::Processors;
 use crate::respond::{BoxError, ResponseBody};
 use crate::server::{Gate, Peer, ServerSettings, TrustedProxies};
 use crate::serving::Serving;
@@ -121,6 +122,7 @@ impl Registry {
             storage,
             auth,
             gate: Gate::new(limits::of_gate(&config)),
+            processors: Processors::of_machine(),
             budgets: limits::budgets(&config, descriptors),
             bodies: Budget::new(BODY_MEMORY, config.server.limits.share()),
             turns: Turns::default(),

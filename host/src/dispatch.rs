@@ -32,6 +32,7 @@ use crate::mounts::{Found, Mount, is_reserved};
 use crate::pages::{self, AccountPage, Cookies, LARGEST_FORM, Pages};
 use crate::plugins::{CallError, Generation};
 use crate::prefixes::PrefixError;
+use crate::processors::Processors;
 use crate::respond::{
     BoxError, Failure, FailureShape, Reply, RequestHead, ResponseBody, is_conditional_change, respond,
 };
@@ -70,6 +71,7 @@ pub struct Dispatcher {
     pub storage: Storage,
     pub auth: Auth,
     pub gate: Gate,
+    pub processors: Processors,
     pub budgets: Budgets,
     /// Memory for bodies that are received before their request takes a place.
     pub bodies: Budget,
@@ -94,7 +96,10 @@ impl Dispatcher {
             plugin.generation = field::Empty,
             user = field::Empty,
         );
-        self.answer(request, peer).instrument(span).await
+        let client = Client::of(peer.ip);
+        let answer = self.answer(request, peer).instrument(span);
+        let response = self.processors.share(client, answer).await;
+        response.map(|body| body.in_slices(self.processors.slices(client)))
     }
 
     async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Response<ResponseBody>

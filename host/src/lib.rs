@@ -18,7 +18,7 @@ mod turns;
 pub mod upkeep;
 
 pub use packhouse_auth as auth;
-pub use packhouse_common::{descriptors, shares, telemetry, text};
+pub use packhouse_common::{descriptors, processors, shares, telemetry, text};
 pub use packhouse_guest::{bindings, capabilities, inputs, plugins};
 pub use packhouse_http::{body, pace, respond, server};
 pub use packhouse_storage as storage;

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
 use packhouse::auth::{Auth, FirstUser};
 use packhouse::ownership::OfConfig;
+use packhouse::processors::Processors;
 use packhouse::server::Ending;
 use packhouse::telemetry::{self, LogFormat};
 use packhouse::text::{LONGEST_LINE, printable, printable_up_to};
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
     let limit = descriptors::raise_limit();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .worker_threads(Processors::threads())
         .max_blocking_threads(descriptors::threads(limit))
         .build()
         .context("the runtime does not start")

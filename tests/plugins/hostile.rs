@@ -9,7 +9,11 @@
 
 use futures_util::future::join_all;
 use packhouse_tests::registry::{ADMIN_PASSWORD, files_below};
+use packhouse_tests::sockets::{connect_from, get, status};
 use packhouse_tests::{Actor, Answer, Options, Registry};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MOUNTS: &str = "[mount.hostile]\n[mount.objects]\n";
 
@@ -189,6 +193,28 @@ async fn all_instances_together_stay_within_their_memory() {
     assert!(peak < before + ((128 + 64) << 20), "{} MiB, {} MiB before", peak >> 20, before >> 20);
     registry.actor("/objects").get("/hello").await.expect(200);
     hostile.get("/hold-memory").await.expect(200);
+}
+
+/// No looping request ends before its deadline. So if the neighbour's answers come before the first of
+/// these ends, it did not share the processors with all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_sends_many_requests_does_not_delay_another() {
+    let registry = registry_with("guest_deadline = \"10s\"").await;
+    let ended = Arc::new(AtomicUsize::new(0));
+    for _ in 0..128 {
+        let mut busy = connect_from(&registry.address(), 5).await;
+        busy.write_all(b"GET /hostile/loop HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let ended = Arc::clone(&ended);
+        tokio::spawn(async move {
+            let _ = busy.read_to_end(&mut Vec::new()).await;
+            ended.fetch_add(1, Ordering::Relaxed);
+        });
+    }
+    for _ in 0..40 {
+        let mut neighbour = connect_from(&registry.address(), 6).await;
+        assert_eq!(status(&get(&mut neighbour, "/objects/hello").await), 200);
+    }
+    assert_eq!(ended.load(Ordering::Relaxed), 0, "the neighbour waited for the busy address");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 //! descriptors. It knows no other part.
 
 pub mod descriptors;
+pub mod processors;
 pub mod reach;
 pub mod rota;
 pub mod shares;

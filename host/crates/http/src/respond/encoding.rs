@@ -5,7 +5,7 @@
 use async_compression::Level;
 use async_compression::tokio::{bufread, write};
 use bytes::Bytes;
-use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncWriteExt};
@@ -18,8 +18,8 @@ use packhouse_common::shares::Memory;
 
 /// Smaller bodies gain nothing: they fit into one packet anyhow.
 const WORTH_ENCODING: u64 = 1 << 10;
-/// Up to here bytes are encoded where they are, above off the async threads.
-const ENCODED_IN_PLACE: u64 = 64 << 10;
+/// After this many bytes, encoding gives way to other tasks.
+const STEP: usize = 256 << 10;
 /// Up to here bytes are encoded in memory, so that their length is known.
 const ENCODED_IN_MEMORY: u64 = 16 << 20;
 /// What a streamed encoding gives at once.
@@ -208,13 +208,7 @@ pub(super) async fn encode(content: Content, coding: Coding, memory: Option<&Mem
     if !content.is_bytes() || content.size() > ENCODED_IN_MEMORY {
         return Encoded::Smaller(encode_stream(&content, coding));
     }
-    let encoded = if content.size() <= ENCODED_IN_PLACE {
-        encode_bytes(content.parts(), coding)
-    } else {
-        let parts = content.parts().to_vec();
-        tokio::task::spawn_blocking(move || encode_bytes(&parts, coding)).await.ok().flatten()
-    };
-    match encoded {
+    match encode_bytes(content.parts(), coding).await {
         Some(encoded) if (encoded.len() as u64) < content.size() => {
             Encoded::Smaller(ResponseBody::bytes(match memory {
                 Some(memory) => memory.hold(encoded),
@@ -225,35 +219,36 @@ pub(super) async fn encode(content: Content, coding: Coding, memory: Option<&Mem
     }
 }
 
-fn encode_bytes(parts: &[Part], coding: Coding) -> Option<Bytes> {
+async fn encode_bytes(parts: &[Part], coding: Coding) -> Option<Bytes> {
     let level = coding.level();
     match coding {
         Coding::Zstd => {
             let mut encoder = write::ZstdEncoder::with_quality(Vec::new(), level);
-            write_all(&mut encoder, parts).map(|()| encoder.into_inner().into())
+            write_all(&mut encoder, parts).await.map(|()| encoder.into_inner().into())
         }
         Coding::Brotli => {
             let mut encoder = write::BrotliEncoder::with_quality(Vec::new(), level);
-            write_all(&mut encoder, parts).map(|()| encoder.into_inner().into())
+            write_all(&mut encoder, parts).await.map(|()| encoder.into_inner().into())
         }
         Coding::Gzip => {
             let mut encoder = write::GzipEncoder::with_quality(Vec::new(), level);
-            write_all(&mut encoder, parts).map(|()| encoder.into_inner().into())
+            write_all(&mut encoder, parts).await.map(|()| encoder.into_inner().into())
         }
     }
 }
 
-/// Writing into memory never waits, so the future is ready at its first look.
-fn write_all(encoder: &mut (impl tokio::io::AsyncWrite + Unpin), parts: &[Part]) -> Option<()> {
-    let work = async {
-        for part in parts {
-            if let Part::Bytes(bytes) = part {
-                encoder.write_all(bytes).await?;
+/// In steps, so that the task of a large body leaves its processor to others.
+async fn write_all(encoder: &mut (impl tokio::io::AsyncWrite + Unpin), parts: &[Part]) -> Option<()> {
+    for part in parts {
+        let Part::Bytes(bytes) = part else { continue };
+        for step in bytes.chunks(STEP) {
+            encoder.write_all(step).await.ok()?;
+            if step.len() == STEP {
+                tokio::task::yield_now().await;
             }
         }
-        encoder.shutdown().await
-    };
-    work.now_or_never()?.ok()
+    }
+    encoder.shutdown().await.ok()
 }
 
 fn encode_stream(content: &Content, coding: Coding) -> ResponseBody {

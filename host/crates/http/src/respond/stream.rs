@@ -13,6 +13,7 @@ use futures_util::stream::{BoxStream, Stream};
 use http_body::{Body, Frame, SizeHint};
 
 use super::content::{BoxError, StoredObject};
+use packhouse_common::processors::TimeSlices;
 
 /// Why a body fails after its head was sent.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +87,17 @@ impl ResponseBody {
         Self { keep: Some(Box::new(keep)), ..self }
     }
 
+    /// Encodes what is encoded while it is sent in these time slices. Other bodies are only copied.
+    #[must_use]
+    pub fn in_slices(self, slices: TimeSlices) -> Self {
+        match self.inner {
+            Inner::Stream(source) => {
+                Self { inner: Inner::Stream(Box::pin(InSlices { source, slices })), keep: self.keep }
+            }
+            inner => Self { inner, keep: self.keep },
+        }
+    }
+
     /// The values that the body keeps, for a server that knows when the last byte is sent.
     pub fn take_keep(&mut self) -> Option<Keep> {
         self.keep.take()
@@ -141,6 +153,21 @@ impl Body for ResponseBody {
             Inner::Head(_) => SizeHint::with_exact(0),
             _ => self.length().map_or_else(SizeHint::new, SizeHint::with_exact),
         }
+    }
+}
+
+/// A stream each of whose steps uses a time slice.
+struct InSlices {
+    source: Source<BodyStreamError>,
+    slices: TimeSlices,
+}
+
+impl Stream for InSlices {
+    type Item = Result<Bytes, BodyStreamError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let _slice = ready!(self.slices.poll_next(context));
+        self.source.as_mut().poll_next(context)
     }
 }
 
