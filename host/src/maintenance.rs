@@ -18,6 +18,8 @@
 //! - **Damage does not spread**: a collection that would remove more than a few per cent of a mount's
 //!   objects removes nothing, unless the operator orders it.
 //! - **A failure in one mount does not end the runs of other mounts.**
+//! - **A mount that is not served because of its settings is not looked after.** What a plugin considers
+//!   live may depend on them, and a removed object is lost.
 //! - **The lease only saves work**: two collections at a time are safe.
 
 mod bound;
@@ -37,9 +39,10 @@ use tokio_util::sync::CancellationToken;
 use crate::capabilities::ground::DataLimits;
 use crate::capabilities::resources::Resources;
 use crate::mounts::{Mount, Mounts};
-use crate::plugins::{Generation, Plugins};
+use crate::plugins::{Generation, Plugins, Unusable};
 use crate::prefixes::{PrefixError, Prefixes};
 use crate::server::Gate;
+use crate::serving::{unknown_feature, unusable_settings};
 use crate::storage::{Storage, StorageError};
 
 pub use packhouse_guest::upkeep::{Amount, Finding, Run, Tally, Task};
@@ -140,6 +143,17 @@ impl Pace {
             }
         }
         Some(output)
+    }
+}
+
+/// Why the plugin cannot use the features or the settings that the mount sets; none if it can.
+async fn refused_settings(mount: &Mount, generation: &Generation) -> Option<String> {
+    if let Some(sentence) = unknown_feature(mount, &generation.description.features) {
+        return Some(sentence);
+    }
+    match generation.check_settings(mount).await.err()? {
+        Unusable::Refused(why) => Some(unusable_settings(mount, &why)),
+        Unusable::Unknown(why) => Some(format!("it could not check them: {why}")),
     }
 }
 
@@ -246,6 +260,11 @@ impl Caretaker {
         // Objects of another protocol are not this plugin's to look after.
         if let Err(error) = self.check_protocol(mount, &generation).await {
             witness.tell(Tone::Failure, &format!("{name}: {error}"));
+            return false;
+        }
+        if let Some(why) = refused_settings(mount, &generation).await {
+            let task = "it is not looked after while its plugin refuses its settings";
+            witness.tell(Tone::Failure, &format!("{name}: {task}: {why}"));
             return false;
         }
         if !generation.has_maintenance() {

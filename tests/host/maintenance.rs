@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use packhouse_tests::npm::hexadecimal_sha256;
-use packhouse_tests::registry::files_below;
+use packhouse_tests::registry::{built, files_below};
 use packhouse_tests::{Backend, Options, Registry};
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -247,6 +247,20 @@ async fn a_host_collects_by_itself_and_serves_meanwhile() {
         }
     }
     assert_eq!(registry.keys(), [named.clone(), named.replace("/blobs/", "/names/")]);
+}
+
+#[tokio::test]
+async fn a_host_collects_nothing_of_a_mount_whose_settings_its_plugin_refuses() {
+    let mounts =
+        "[mount.caretaker]\nfeatures = { unknown = true }\n[mount.objects]\n[maintenance]\ngc = \"1s\"\n";
+    // A host does not start with such settings, but the plugin may come later.
+    let registry = Registry::start(Options::mounts(mounts).plugin("objects")).await;
+    let left_over = blob(&registry, "left over", DAYS);
+    std::fs::copy(built("caretaker"), registry.home().plugins().join("caretaker.wasm")).unwrap();
+    let logs =
+        registry.logs_with("caretaker: it is not looked after while its plugin refuses its settings").await;
+    assert!(logs.contains("[mount.caretaker] features holds `unknown`"), "{logs}");
+    assert_eq!(registry.keys(), [left_over]);
 }
 
 #[tokio::test]
