@@ -129,7 +129,7 @@ impl Found {
         };
         let document = Document {
             holder: Some(holder),
-            beats: self.document.beats + 1,
+            beats: self.document.beats.wrapping_add(1),
             finished: self.document.finished,
         };
         let version = write(scope, &document, &self.precondition()).await?;
@@ -166,7 +166,7 @@ struct Keeper {
 #[async_trait]
 impl Pulse for Keeper {
     async fn beat(&mut self, last: Instant) -> Beat {
-        self.document.beats += 1;
+        self.document.beats = self.document.beats.wrapping_add(1);
         match self.write().await {
             // On a full disk the run continues, because it makes room.
             Ok(()) | Err(StorageError::Full(_)) => Beat::Given,
@@ -183,7 +183,7 @@ impl Pulse for Keeper {
 impl Keeper {
     async fn give_back(mut self, whole: bool) -> Result<(), StorageError> {
         self.document.holder = None;
-        self.document.beats += 1;
+        self.document.beats = self.document.beats.wrapping_add(1);
         if whole {
             self.document.finished = Some(milliseconds(self.storage.now().await?));
         }
@@ -205,15 +205,23 @@ fn key() -> Result<Key, StorageError> {
     Key::parse(KEY)
 }
 
+/// A damaged document counts as one that says nothing, and the next write replaces it.
 async fn read(scope: &Scope) -> Result<Found, StorageError> {
-    let Some((info, bytes)) = scope.get(&key()?, LARGEST).await? else {
-        return Ok(Found { document: Document::default(), info: None });
+    let (info, document) = match scope.get(&key()?, LARGEST).await {
+        Ok(None) => return Ok(Found { document: Document::default(), info: None }),
+        Ok(Some((info, bytes))) => {
+            (Some(info), serde_json::from_slice(&bytes).map_err(|error| error.to_string()))
+        }
+        Err(StorageError::TooLarge(limit)) => {
+            (scope.stat(&key()?).await?, Err(format!("it has more than {limit} bytes")))
+        }
+        Err(error) => return Err(error),
     };
-    let document = serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+    let document = document.unwrap_or_else(|error| {
         tracing::warn!(error = %error, "the document of collections is damaged and is made anew: {error}");
         Document::default()
     });
-    Ok(Found { document, info: Some(info) })
+    Ok(Found { document, info })
 }
 
 /// Returns the new version.

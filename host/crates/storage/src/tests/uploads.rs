@@ -182,6 +182,22 @@ on_every_store! {
         }
     }
 
+    async fn an_upload_whose_document_is_damaged_has_ended(house) {
+        let scope = house.scope();
+        for damaged in ["", "{\"scope\":\""] {
+            let mut upload = scope.start_upload("", &[], Owner { name: "bob", most: 1 }).await.unwrap();
+            append(&mut upload, None, &pattern(10)).await.unwrap();
+            let name = key(&format!("{}/session.json", upload.id()));
+            let uploads = house.storage.private("uploads");
+            uploads.put(&name, damaged.into(), &Precondition::Any, None).await.unwrap();
+            assert!(scope.open_upload(upload.id()).await.unwrap().is_none());
+            assert!(matches!(upload.append(None).await.map(|_| ()), Err(StorageError::NotFound)));
+            let full = scope.start_upload("", &[], Owner { name: "bob", most: 1 }).await.map(|_| ());
+            assert!(matches!(full, Err(StorageError::Busy(_))), "it is counted until it is removed: {full:?}");
+            assert_eq!(house.storage.sweep(std::time::SystemTime::now() + AN_HOUR).await.unwrap(), 1);
+        }
+    }
+
     async fn an_owner_has_so_many_uploads_and_no_more(house) {
         let scope = house.scope();
         let start = |name: &'static str| {
@@ -208,6 +224,8 @@ on_every_store! {
         }
     }
 }
+
+const AN_HOUR: std::time::Duration = std::time::Duration::from_hours(1);
 
 fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()

@@ -100,14 +100,23 @@ impl Session {
         self.receiving = false;
     }
 
+    /// An upload whose document is damaged has ended, so the client starts a new one. [`sweep`] removes
+    /// what is left of it.
     pub async fn load(store: &dyn Store, id: &str) -> Result<Option<(Self, String)>> {
-        let Some((info, bytes)) = store.get(&path(id, DOCUMENT), MAX_DOCUMENT_BYTES).await? else {
-            return Ok(None);
+        let path = path(id, DOCUMENT);
+        let reason = match store.get(&path, MAX_DOCUMENT_BYTES).await {
+            Ok(None) => return Ok(None),
+            Ok(Some((info, bytes))) => match serde_json::from_slice(&bytes) {
+                Ok(session) => return Ok(Some((session, info.version))),
+                Err(error) => error.to_string(),
+            },
+            Err(StorageError::TooLarge(limit)) => format!("it has more than {limit} bytes"),
+            Err(error) => return Err(error),
         };
-        let session = serde_json::from_slice(&bytes).map_err(|error| {
-            StorageError::other(format!("the document of upload `{id}` is damaged: {error}"))
-        })?;
-        Ok(Some((session, info.version)))
+        tracing::warn!(
+            "the document of an upload (`{path}`) is damaged ({reason}): the client has to start again"
+        );
+        Ok(None)
     }
 
     /// Gives the new version.
