@@ -47,11 +47,11 @@ async fn accept_one(config: &Config, prefixes: &Prefixes, name: &str) -> Result<
     })?;
     match accepted {
         Accepted::Free => Ok(format!(
-            "Nothing is stored below `{prefix}`. It is for the next plugin that a mount serves there."
+            "Nothing is stored below `{prefix}`. The next plugin that a mount serves with this prefix may have any protocol."
         )),
-        Accepted::Kept(protocol) => Ok(format!(
-            "What is stored below `{prefix}` is accepted. It belongs to the protocol `{protocol}`."
-        )),
+        Accepted::Kept(protocol) => {
+            Ok(format!("The objects below `{prefix}` are accepted as those of the protocol `{protocol}`."))
+        }
         Accepted::Unknown => Err(config
             .error(format!(
                 "no mount has ever been served with the prefix `{prefix}`: there is nothing to accept"

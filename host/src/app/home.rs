@@ -181,12 +181,12 @@ const BUSY: &str = "a server uses this storage now: stop every server that uses 
 
 async fn adopt_as(config: &Config, auth: &Auth, storage: &Storage) -> Result<String, BuildError> {
     let Some(id) = storage.id().await else {
-        let sentence = "[storage] is not there: nothing was adopted";
+        let sentence = "[storage] does not answer, so nothing was adopted: correct [storage], or try again when it answers";
         return Err(config.error(sentence).into());
     };
     auth.set_home(id.as_str()).await.map_err(|source| auth_error(config, source))?;
     let (users, id) = (config.auth.database.display(), id.as_str());
-    Ok(format!("The users in {users} belong to the store {id} now. Start the servers on them again."))
+    Ok(format!("The user database {users} now belongs to the store {id}. Start the servers again."))
 }
 
 fn wanted(home: &Home) -> Wanted {

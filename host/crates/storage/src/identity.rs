@@ -114,17 +114,15 @@ impl Wanted {
     pub(super) fn judge(&self, found: Option<&Identity>) -> Result<Verdict> {
         match (self, found) {
             (Self::Known(id), Some(found)) if found.id == *id => Ok(Verdict::Use(id.clone())),
-            (Self::Known(_), Some(_)) => {
-                Err(wrong("it is another store than the one that these users belong to"))
-            }
+            (Self::Known(_), Some(_)) => Err(wrong("it is not the store that the user database belongs to")),
             (Self::Known(_), None) => {
-                Err(wrong("it has no identity, and these users belong to a store that has one"))
+                Err(wrong("it has no identity, and the user database belongs to a store with an identity"))
             }
             (Self::New(id), Some(found)) if found.id == *id || !found.lasting => {
                 Ok(Verdict::Use(found.id.clone()))
             }
             (Self::New(_), Some(_)) => Err(wrong(
-                "it belongs to other users: the user database is new, or not the one that it was used with",
+                "it belongs to another user database: this one is new, or was used with another store",
             )),
             (Self::New(id), None) => Ok(Verdict::Make(Identity::new(id.clone(), true))),
             (Self::Any { .. }, Some(found)) => Ok(Verdict::Use(found.id.clone())),
@@ -134,7 +132,9 @@ impl Wanted {
 }
 
 fn wrong(why: &str) -> StorageError {
-    StorageError::unavailable(format!("{why}; nothing is read from it or written to it: {REMEDY}"))
+    StorageError::unavailable(format!(
+        "{why}; the host reads nothing from it and writes nothing to it: {REMEDY}"
+    ))
 }
 
 #[cfg(test)]

@@ -177,7 +177,7 @@ pub(crate) async fn sweep(store: &dyn Store, before: SystemTime, sweep: Sweep) -
                 Ok(is_removed) => removed += u64::from(is_removed),
                 // One that cannot be read must not keep the others.
                 Err(error) => {
-                    tracing::warn!(upload = id, error = %error, "upload {id} cannot be looked after: {error}");
+                    tracing::warn!(upload = id, error = %error, "the state of the upload {id} cannot be read or written: {error}");
                 }
             }
         }
