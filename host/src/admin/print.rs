@@ -18,7 +18,7 @@ pub(super) async fn users(auth: &Auth, terminal: &mut Terminal<'_>) -> Result<()
     Ok(())
 }
 
-/// The grants of one user, one per line. `standing` is what the user owns, if that was asked.
+/// The grants of one user after a change, one per line. `standing` is what the user owns, if that was asked.
 pub(super) async fn grants(
     auth: &Auth,
     name: &UserName,
@@ -38,6 +38,7 @@ pub(super) async fn grants(
     for grant in account.grants() {
         terminal.print(&printable(&grant.to_string()).to_string());
     }
+    terminal.remark("A running server follows within a second.");
     Ok(())
 }
 

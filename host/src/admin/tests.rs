@@ -201,8 +201,10 @@ async fn a_user_is_added_granted_listed_and_removed() {
     let (output, remarks) =
         shell.run("user add ann --email ann@example.com --grant demo:package:a:read").await.unwrap();
     assert_eq!((output.as_str(), remarks.as_str()), ("", "Added the user ann.\n"));
-    let (output, _) = shell.run("user grant ann demo:package:a:write demo:package:b:read").await.unwrap();
+    let (output, remarks) =
+        shell.run("user grant ann demo:package:a:write demo:package:b:read").await.unwrap();
     assert_eq!(output, "demo:package:a:read\ndemo:package:a:write\ndemo:package:b:read\n");
+    assert!(remarks.ends_with("A running server follows within a second.\n"), "{remarks}");
     let ann = shell.sign_in(Credentials::password("ann", "correct horse".into())).await;
     assert!(shell.may(&ann, "write"));
     shell.run("user grant ann demo:package:a:write --remove").await.unwrap();
