@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `run` | one run over one mount |
 //! | `findings` | the lines that report what a run found |
+//! | `links` | symbolic links in the storage of a mount |
 //! | `bound` | how much of a mount one collection may remove |
 //! | `lease` | only one of the hosts of a store collects at a time |
 //! | `schedule` | collections in a host that serves |
@@ -25,6 +26,7 @@
 mod bound;
 pub mod findings;
 mod lease;
+mod links;
 mod run;
 mod schedule;
 

@@ -80,7 +80,8 @@ async fn a_symbolic_link_is_named_and_nothing_is_removed_that_it_may_stand_for()
     let kept = named_blob(&registry, "named");
     let left_over = blob(&registry, "left over", DAYS);
     let objects = registry.home().objects();
-    std::os::unix::fs::symlink("elsewhere", objects.join("caretaker/names/odd")).unwrap();
+    let odd = objects.join("caretaker/names/odd");
+    std::os::unix::fs::symlink("elsewhere", &odd).unwrap();
     // The name of a blob, which somebody has moved elsewhere.
     let named = kept.replace("/blobs/", "/names/");
     let (name, moved) = (objects.join(&named), registry.home().path().join("moved"));
@@ -89,6 +90,13 @@ async fn a_symbolic_link_is_named_and_nothing_is_removed_that_it_may_stand_for()
     let told = registry.order(&["verify"]).await.expect(1);
     assert!(told.contains("caretaker: damaged: caretaker/names/odd: it is a symbolic link"), "{told}");
     assert!(told.contains("caretaker: looked at "), "it went on: {told}");
+    // The plugin lists no such folder.
+    let aside = objects.join("caretaker/aside");
+    std::fs::create_dir(&aside).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", aside.join("link")).unwrap();
+    let told = registry.order(&["verify"]).await.expect(1);
+    assert!(told.contains("caretaker: damaged: caretaker/aside/link: it is a symbolic link"), "{told}");
+    assert!(!told.contains("all is well"), "{told}");
     let told = registry.order(&["gc", "--dry-run"]).await;
     assert!(told.stdout.contains(&format!("would remove {left_over}")), "{}{}", told.stdout, told.stderr);
     let told = registry.order(&["gc"]).await.expect(1);
@@ -96,6 +104,9 @@ async fn a_symbolic_link_is_named_and_nothing_is_removed_that_it_may_stand_for()
     assert!(registry.keys().contains(&kept), "it stays");
     std::fs::remove_file(&name).unwrap();
     std::fs::rename(&moved, &name).unwrap();
+    let told = registry.order(&["gc", "--dry-run"]).await.expect(1);
+    assert!(told.contains("damaged: caretaker/aside/link"), "{told}");
+    [odd, aside.join("link")].iter().for_each(|link| std::fs::remove_file(link).unwrap());
     registry.order(&["gc"]).await.expect(0);
     assert!(registry.keys().contains(&kept) && !registry.keys().contains(&left_over));
 }

@@ -218,7 +218,7 @@ async fn read(scope: &Scope) -> Result<Found, StorageError> {
         Err(error) => return Err(error),
     };
     let document = document.unwrap_or_else(|error| {
-        tracing::warn!(error = %error, "the document of collections is damaged and is made anew: {error}");
+        tracing::warn!(error = %error, "the document of collections is damaged and is written again: {error}");
         Document::default()
     });
     Ok(Found { document, info })

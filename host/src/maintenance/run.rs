@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::capabilities::ground::DataLimits;
 use crate::capabilities::resources::Resources;
 use crate::capabilities::{Ground, StepContext};
-use crate::maintenance::{Order, Pace, Run, Tally, Task, Witness, findings};
+use crate::maintenance::{Order, Pace, Run, Tally, Task, Witness, findings, links};
 use crate::mounts::Mount;
 use crate::plugins::{CallError, Generation};
 use crate::storage::{Storage, StorageError};
@@ -83,15 +83,24 @@ async fn take_steps(
         let step = target.step(order, run, cursor.take())?;
         let taken = pace.step(target.generation.step(Box::new(step))).await;
         // Includes the findings of a step that failed.
-        for finding in run.take_findings() {
-            let line = findings::line(&finding, &target.mount.prefix, order);
-            witness.tell(findings::tone(&finding), &format!("{}: {line}", target.mount.name));
-        }
-        let Some(next) = taken.ok_or(RunError::TakenOver)?? else { return Ok(()) };
+        tell(target, order, run, witness);
+        let Some(next) = taken.ok_or(RunError::TakenOver)?? else {
+            let looked = links::report(&target.storage.scope(&target.mount.prefix)?, run, pace).await;
+            tell(target, order, run, witness);
+            return looked;
+        };
         if !seen.insert(blake3::hash(next.as_bytes())) {
             return Err(RunError::NoProgress(next));
         }
         cursor = Some(next);
     }
     Err(RunError::Endless)
+}
+
+/// Reports the findings since the last call.
+fn tell(target: &Target<'_>, order: &Order, run: &Run, witness: &mut dyn Witness) {
+    for finding in run.take_findings() {
+        let line = findings::line(&finding, &target.mount.prefix, order);
+        witness.tell(findings::tone(&finding), &format!("{}: {line}", target.mount.name));
+    }
 }

@@ -83,7 +83,7 @@ impl Caretaker {
             Attempt::NotDue(left) => Ok(left),
             Attempt::Held(_) => Ok(lease::EXPIRES),
             Attempt::Taken(lease) => {
-                tracing::info!("collecting what nothing names any more");
+                tracing::info!("removing objects that nothing references any more");
                 self.collect(&self.chosen(order)?, order, lease, &mut Logged).await?;
                 Ok(every)
             }

@@ -12,6 +12,8 @@ use words::Words;
 
 /// The most findings of files that are not objects in one run.
 const MOST_ODD: usize = 1000;
+/// The most bytes of a key, and of a reason, in a finding.
+const LONGEST_PART: usize = 1000;
 /// How much earlier than the real moment a store may record a time: one second because it cuts off
 /// fractions, and one because a file's time may be set back to make it unique.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -85,10 +87,12 @@ impl Run {
         book.findings.push(finding);
     }
 
-    /// Whether this key is reported for the first time.
-    pub fn is_first_look(&self, key: &str) -> bool {
+    /// The finding about a symbolic link; none if the run has reported it before.
+    pub fn link(&self, key: &str) -> Option<Finding> {
+        let why = "it is a symbolic link, which the host does not follow: replace it with its target";
         let mut book = self.book();
-        book.odd.len() < MOST_ODD && book.odd.insert(key.to_owned())
+        let is_new = book.odd.len() < MOST_ODD && book.odd.insert(key.to_owned());
+        is_new.then(|| Finding::Damaged { key: line(key), why: why.to_owned() })
     }
 
     pub fn count_kept(&self, objects: u64, bytes: u64) {
@@ -108,6 +112,16 @@ impl Run {
     pub fn take_findings(&self) -> Vec<Finding> {
         std::mem::take(&mut self.book().findings)
     }
+}
+
+/// The text on one line, without control characters and cut to a limit.
+pub(crate) fn line(text: &str) -> String {
+    let mut end = text.len().min(LONGEST_PART);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let cut = if end < text.len() { "…" } else { "" };
+    format!("{}{cut}", text.get(..end).unwrap_or_default().replace(char::is_control, " "))
 }
 
 /// One finding, for people.

@@ -255,6 +255,7 @@ impl Store for Arc<Bucket> {
             content_types: true,
             keeps_opened: false,
             copies: self.honoured.copy,
+            links: false,
         }
     }
 
@@ -447,7 +448,7 @@ impl Store for Arc<Bucket> {
         let given_up = self.service.give_up_unfinished(&self.transport, before.min(longest)).await;
         Ok(removed
             + given_up.unwrap_or_else(|error| {
-                tracing::debug!(%error, "unfinished multipart uploads cannot be looked after: {error}");
+                tracing::debug!(%error, "unfinished multipart uploads cannot be listed or aborted: {error}");
                 0
             }))
     }

@@ -39,7 +39,6 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use tokio::sync::OwnedRwLockWriteGuard;
 
-use super::clock::StoreClock;
 use super::error::{Result, StorageError};
 use super::identity::{Opening, StoreId};
 use super::locks::KeyLocks;
@@ -47,6 +46,7 @@ use super::object::{Listing, ObjectInfo, PathListing, Precondition};
 use super::store::{
     Abilities, Company, Content, Kept, Lock, Material, Sink, Store, Stored, of_another_store,
 };
+use super::store_clock::StoreClock;
 use inside::Inside;
 use lock::ShardLock;
 use marks::Marks;
@@ -202,7 +202,14 @@ impl Files {
 #[async_trait]
 impl Store for Arc<Files> {
     fn abilities(&self) -> Abilities {
-        Abilities { lasting: true, shareable: true, content_types: false, keeps_opened: true, copies: true }
+        Abilities {
+            lasting: true,
+            shareable: true,
+            content_types: false,
+            keeps_opened: true,
+            copies: true,
+            links: true,
+        }
     }
 
     async fn id(&self) -> Option<StoreId> {

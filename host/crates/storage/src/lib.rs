@@ -17,7 +17,7 @@
 //! | `own` | the host's own objects inside a scope |
 //! | `store` | the traits that every store implements |
 //! | `files`, `memory`, `bucket` | the stores: a folder, a map, any service of opendal |
-//! | `clock`, `sweep` | the clock of the store; removing what crashes left behind |
+//! | `store_clock`, `sweep` | the clock of the store; removing what crashes left behind |
 //! | `presence` | which hosts use the store |
 //! | `heartbeat` | the heartbeat of hosts, and of the holder of a lease |
 //! | `identity` | the identity of the store |
@@ -32,7 +32,6 @@
 //! - **A reader reads one version to its end**, even if the object is replaced meanwhile.
 
 mod bucket;
-mod clock;
 mod digest;
 mod error;
 mod files;
@@ -49,6 +48,7 @@ mod readiness;
 mod scoped;
 mod staging;
 mod store;
+mod store_clock;
 mod sweep;
 mod unpack;
 mod uploads;

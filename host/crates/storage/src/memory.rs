@@ -121,7 +121,14 @@ fn page_of(objects: &Objects, listing: &PathListing) -> Listing {
 #[async_trait]
 impl Store for Arc<Memory> {
     fn abilities(&self) -> Abilities {
-        Abilities { lasting: false, shareable: false, content_types: true, keeps_opened: true, copies: true }
+        Abilities {
+            lasting: false,
+            shareable: false,
+            content_types: true,
+            keeps_opened: true,
+            copies: true,
+            links: false,
+        }
     }
 
     async fn id(&self) -> Option<StoreId> {

@@ -132,6 +132,11 @@ impl Scope {
         Ok(page)
     }
 
+    /// Whether listings may report symbolic links.
+    pub fn has_links(&self) -> bool {
+        self.store.abilities().links
+    }
+
     /// Writes a second object with the bytes of `source`. The store copies them itself if it can.
     /// Without a content type, the copy has that of `source`. `Conflict` if `source` was replaced or
     /// removed since it was opened, or if the precondition does not hold for `target`.

@@ -43,6 +43,9 @@ pub struct Abilities {
     pub keeps_opened: bool,
     /// Large objects are copied and joined without passing through this host.
     pub copies: bool,
+    /// Somebody can put a symbolic link where an object should be. Listings report links as
+    /// [`Listing::odd`].
+    pub links: bool,
 }
 
 /// Which other processes use the storage.

@@ -8,7 +8,7 @@ use crate::bindings::packhouse::plugin::upkeep as wit;
 use crate::capabilities::State;
 use crate::capabilities::ground::Ground;
 use crate::capabilities::storage::milliseconds;
-use crate::upkeep::{Finding, Run, Task};
+use crate::upkeep::{Finding, Run, Task, line};
 use packhouse_storage::StorageError;
 
 /// The most words in one call.
@@ -19,8 +19,6 @@ const LONGEST_WORD: usize = 4 << 10;
 const LONGEST_CURSOR: usize = 4 << 10;
 /// The most findings that one step can report.
 const MOST_FINDINGS: u32 = 10_000;
-/// The most bytes of a key, and of a reason, in a finding.
-const LONGEST_PART: usize = 1000;
 
 /// One step, and everything that the plugin can use in it.
 pub struct StepContext {
@@ -47,9 +45,7 @@ impl StepContext {
 
     /// Reports files that are not objects, such as symbolic links, once per run.
     pub fn report_odd(&mut self, key: &str) -> wasmtime::Result<()> {
-        let why = "it is a symbolic link, which the host does not follow: replace it with its target";
-        let is_new = self.run.is_first_look(key);
-        if is_new { self.find(Finding::Damaged { key: line(key), why: why.to_owned() }) } else { Ok(()) }
+        self.run.link(key).map_or(Ok(()), |finding| self.find(finding))
     }
 
     /// Reports an object that could not be changed.
@@ -186,14 +182,4 @@ fn check_words(words: &[String]) -> wasmtime::Result<()> {
         ))),
         None => Ok(()),
     }
-}
-
-/// The text on one line, without control characters and cut to a limit.
-fn line(text: &str) -> String {
-    let mut end = text.len().min(LONGEST_PART);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let cut = if end < text.len() { "…" } else { "" };
-    format!("{}{cut}", text.get(..end).unwrap_or_default().replace(char::is_control, " "))
 }

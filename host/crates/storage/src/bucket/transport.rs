@@ -18,7 +18,7 @@ use opendal::{Buffer, Error, ErrorKind, HttpBody, HttpTransport};
 use tokio::time::{Instant, Sleep};
 
 use super::service::{Service, Work};
-use crate::clock::StoreClock;
+use crate::store_clock::StoreClock;
 
 const CONNECT: Duration = Duration::from_secs(5);
 /// The longest time without a byte.
