@@ -201,6 +201,10 @@ async fn commands_refuse_a_database_that_was_emptied() {
     expect_refusals(&registry, "is empty, and the host does not create a new one").await;
     registry.restart().await;
     publisher.at(registry.url("/npm")).get("/-/whoami").await.expect(503);
+    // The host cannot know whether the storage is the right one.
+    registry.actor("/npm").get("/demo").await.expect(503);
+    let ready = registry.actor("").get("/readyz").await.expect(503).text();
+    assert!(ready.contains("users cannot be looked up now"), "{ready}");
     assert_eq!(fs::read(database(&registry)).expect("it is there"), b"", "nor does the host make one");
     registry.terminate().await;
     expect_refusals(&registry, "is empty, and the host does not create a new one").await;

@@ -9,6 +9,14 @@ use crate::respond::{Failure, Reply};
 /// balancer would otherwise take away the mounts that are served. If no mount is served, the host
 /// is not ready.
 pub(super) async fn ready(pages: &Pages<'_>) -> Result<Reply, Failure> {
+    // First, because the storage is not used if its users are missing.
+    if let Err(error) = pages.auth.probe().await {
+        // If the database is `Gone`, this has been logged.
+        if !matches!(error, AuthError::Gone(_)) {
+            tracing::warn!(error = %error, "not ready, users cannot be looked up: {error}");
+        }
+        return Err(Failure::IdentityUnavailable);
+    }
     if let Err(error) = pages.storage.probe().await {
         tracing::warn!(error = %error, "not ready, the store does not answer: {error}");
         return Err(Failure::StorageUnavailable);
@@ -16,13 +24,6 @@ pub(super) async fn ready(pages: &Pages<'_>) -> Result<Reply, Failure> {
     if let Err(error) = pages.storage.probe_writing().await {
         tracing::warn!(error = %error, "not ready, the store takes no writes: {error}");
         return Err(Failure::StorageTakesNoWrites);
-    }
-    if let Err(error) = pages.auth.probe().await {
-        // If the database is `Gone`, this has been logged.
-        if !matches!(error, AuthError::Gone(_)) {
-            tracing::warn!(error = %error, "not ready, users cannot be looked up: {error}");
-        }
-        return Err(Failure::IdentityUnavailable);
     }
     let serving = pages.serving;
     serving.recall().await;
