@@ -107,6 +107,7 @@ impl Registry {
         safety::check(&config)?;
         // Everything that may end the start comes before the first write to the storage.
         let plugins = load_plugins(&config, &configured.mounts, more).await?;
+        plugins.announce();
         let descriptors = limits::share_out(&config)?;
         let (auth, storage) = home::open(&config).await?;
         let prefixes = Arc::new(Prefixes::new(&storage));

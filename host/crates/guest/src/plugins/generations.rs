@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -80,6 +81,8 @@ pub struct Plugins {
     in_place: OnceLock<InPlace>,
     lost_mount: OnceLock<LostMount>,
     changes: watch::Sender<u64>,
+    /// Whether each generation that is loaded is logged.
+    is_announced: AtomicBool,
 }
 
 impl Plugins {
@@ -95,10 +98,20 @@ impl Plugins {
             in_place: OnceLock::new(),
             lost_mount: OnceLock::new(),
             changes: watch::Sender::new(0),
+            is_announced: AtomicBool::new(false),
         });
         join_all(plugins.refresh()?).await;
         plugins.loader.prune();
         Ok(plugins)
+    }
+
+    /// Logs the generations that are loaded, and from now on each new one. For a host that serves:
+    /// the log of a command does not need them.
+    pub fn announce(&self) {
+        self.is_announced.store(true, Ordering::Relaxed);
+        for (name, serving) in self.all_serving() {
+            log_loaded(&name, &serving);
+        }
     }
 
     pub fn folder(&self) -> &Path {
@@ -235,7 +248,10 @@ impl Plugins {
         match loaded {
             Ok(None) => slot.problem = None,
             Ok(Some(next)) => {
-                slot.take_over(name, next);
+                let next = slot.take_over(name, next);
+                if self.is_announced.load(Ordering::Relaxed) {
+                    log_loaded(name, &next);
+                }
                 self.changes.send_modify(|count| *count += 1);
             }
             Err(Unloadable::Now(reason) | Unloadable::Ever(reason)) => {
@@ -374,20 +390,23 @@ async fn read_safely(path: &Path) -> Result<Vec<u8>, Unloadable> {
     Ok(content)
 }
 
+fn log_loaded(name: &str, generation: &Generation) {
+    let (number, protocol) = (generation.number, &generation.description.protocol);
+    tracing::info!(
+        plugin = name,
+        generation = number,
+        hash = generation.hash,
+        protocol,
+        "generation {number} of plugin {name} is loaded, it speaks the protocol {protocol}"
+    );
+}
+
 impl Slot {
-    fn take_over(&mut self, name: &str, mut next: Generation) {
+    fn take_over(&mut self, name: &str, mut next: Generation) -> Arc<Generation> {
         self.count += 1;
         next.number = self.count;
         self.remember_offers();
         next.lost = self.offered.as_ref().map(|offered| offered.lost_by(&next)).unwrap_or_default();
-        let (number, protocol) = (next.number, &next.description.protocol);
-        tracing::info!(
-            plugin = name,
-            generation = number,
-            hash = next.hash,
-            protocol,
-            "generation {number} of plugin {name} is loaded, it speaks the protocol {protocol}"
-        );
         if !next.lost.is_empty() {
             let lost = next.lost.join(", ");
             tracing::warn!(
@@ -397,7 +416,9 @@ impl Slot {
             );
         }
         self.problem = None;
-        self.serving = Some(Arc::new(next));
+        let next = Arc::new(next);
+        self.serving = Some(Arc::clone(&next));
+        next
     }
 
     /// False when the reason is known already.
