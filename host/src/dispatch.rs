@@ -21,7 +21,7 @@ use http_body::Body;
 use tracing::{Instrument, Span, field};
 
 use self::cors::Cors;
-use self::refusals::{Refusal, away, explain};
+use self::refusals::{Refusal, away, failure_of};
 use crate::auth::{Area, Auth, Credentials, Session};
 use crate::body::{self, Filled, RequestBody};
 use crate::capabilities::ground::DataLimits;
@@ -200,7 +200,7 @@ impl Dispatcher {
         let place = place.map_err(|busy| refuse(Failure::Busy { retry_after: busy.retry_after }))?;
         let resources = Resources { client, budgets: self.budgets.clone() };
         let memory = resources.wait_for_memory(self.settings.patience).await;
-        memory.map_err(|error| refuse(explain(&found.mount.plugin, &CallError::from(error))))?;
+        memory.map_err(|error| refuse(failure_of(&found.mount.plugin, &CallError::from(error))))?;
         let looked = match condition {
             Some(credentials) => {
                 let looked = self.look(asked, &found, &generation, (&mut session, credentials), &resources);
@@ -219,7 +219,7 @@ impl Dispatcher {
                 let told = looked.and_then(|looked| looked.shape).or_else(shape);
                 return Err(Refusal { failure: Failure::PreconditionFailed, shape: told });
             }
-            Err(error) => return Err(refuse(explain(&found.mount.plugin, &error))),
+            Err(error) => return Err(refuse(failure_of(&found.mount.plugin, &error))),
         };
         let public = asked.is_anonymous && self.is_public(found.mount, &generation);
         Ok((Reply { public, shape: shape(), ..reply }, Some(place)))

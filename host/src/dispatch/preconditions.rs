@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use super::refusals::{away, explain};
+use super::refusals::{away, failure_of};
 use super::{Asked, Dispatcher};
 use crate::auth::{Credentials, Session};
 use crate::body::RequestBody;
@@ -49,7 +49,7 @@ impl Dispatcher {
         let mut context = self.context(asked, found, generation, nothing, session, resources.clone())?;
         context.method = Method::GET;
         let answered = generation.handle(context).await;
-        let (reply, _) = answered.map_err(|error| explain(&found.mount.plugin, &error))?;
+        let (reply, _) = answered.map_err(|error| failure_of(&found.mount.plugin, &error))?;
         Ok(Preconditions::of_change(&asked.parts.headers, Reply { shape, ..reply }).await)
     }
 }

@@ -41,7 +41,7 @@ pub fn away(error: &AuthError) -> Failure {
 }
 
 /// Logs why a call of a plugin failed; what the client is told.
-pub fn explain(plugin: &str, error: &CallError) -> Failure {
+pub fn failure_of(plugin: &str, error: &CallError) -> Failure {
     let failure = match error {
         CallError::Trapped(_) => Failure::Trapped,
         CallError::Answer(_) => Failure::Reply("the plugin gave a reply that HTTP does not allow".into()),

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use layer::{State, Transform};
+use layer::{LayerState, Transform};
 use multipart::{Behind, Form};
 use source::Source;
 
@@ -107,7 +107,7 @@ pub struct Layer {
 pub struct RequestBody {
     source: Source,
     /// Never empty: the first layer is the root.
-    layers: Vec<State>,
+    layers: Vec<LayerState>,
     serial: u64,
     /// Present after the first part of a form was requested.
     form: Option<Form>,
@@ -121,7 +121,7 @@ impl RequestBody {
         Incoming: http_body::Body<Data = Bytes> + Send + 'static,
         Incoming::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let layers = vec![State::new(0, Transform::Root)];
+        let layers = vec![LayerState::new(0, Transform::Root)];
         Self { source: Source::new(body, limits), layers, serial: 0, form: None, keep: None }
     }
 
@@ -317,7 +317,7 @@ impl RequestBody {
 const CLOSED: &str = "this part of the body was closed by reading on below it";
 
 impl RequestBody {
-    fn state(&mut self, layer: Layer) -> Result<&mut State, BodyError> {
+    fn state(&mut self, layer: Layer) -> Result<&mut LayerState, BodyError> {
         self.layers
             .get_mut(layer.index)
             .filter(|state| state.serial == layer.serial)
@@ -332,7 +332,7 @@ impl RequestBody {
         }
         self.state(on)?.forget();
         self.serial += 1;
-        self.layers.push(State::new(self.serial, transform));
+        self.layers.push(LayerState::new(self.serial, transform));
         Ok(Layer { index: self.layers.len() - 1, serial: self.serial })
     }
 

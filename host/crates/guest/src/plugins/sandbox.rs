@@ -176,7 +176,7 @@ impl Sandbox {
             let builder = store.data_mut().table.delete(described)?;
             builder.finish().checked().map_err(wasmtime::Error::msg)
         };
-        WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?.map_err(explain)
+        WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?.map_err(call_error)
     }
 
     /// Lets a plugin answer one request. Also returns what the reply depends on. The instance is gone
@@ -199,7 +199,7 @@ impl Sandbox {
             Ok(response.finish(inputs.vary().to_vec()).map(|reply| (reply, inputs)))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
-        answer.map_err(explain)?.map_err(CallError::Answer)
+        answer.map_err(call_error)?.map_err(CallError::Answer)
     }
 
     /// Lets a plugin do one step of maintenance, and gives where the next one goes on. An
@@ -226,7 +226,7 @@ impl Sandbox {
             Ok(answered.map(|()| next).map_err(sentence))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(STEP_FACTOR)).await?;
-        answer.map_err(explain)?.map_err(CallError::Answer)
+        answer.map_err(call_error)?.map_err(CallError::Answer)
     }
 
     /// Asks a plugin for one page of what a user owns. An error of the plugin is an `Answer`.
@@ -246,7 +246,7 @@ impl Sandbox {
             Ok(answered.map(|(things, next)| Page { things, next }).map_err(sentence))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
-        answer.map_err(explain)?.map_err(CallError::Answer)
+        answer.map_err(call_error)?.map_err(CallError::Answer)
     }
 
     /// Has a plugin take a user off the owner list of a thing (its kind and name).
@@ -266,7 +266,7 @@ impl Sandbox {
             Ok(answered.map_err(sentence))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
-        answer.map_err(explain)?.map_err(CallError::Answer)
+        answer.map_err(call_error)?.map_err(CallError::Answer)
     }
 
     /// Asks a plugin whether it can use the settings of a mount. An `Answer` is the reason why not. All
@@ -287,7 +287,7 @@ impl Sandbox {
             Ok(answered.map_err(|sentence| store.data().without_secrets(&sentence)))
         };
         let answer = WithDeadline::new(call, Arc::clone(&clock), self.limits.times(1)).await?;
-        answer.map_err(explain)?.map_err(CallError::Answer)
+        answer.map_err(call_error)?.map_err(CallError::Answer)
     }
 
     async fn registrar(
@@ -386,7 +386,7 @@ fn with_last_words(error: wasmtime::Error, state: &State) -> wasmtime::Error {
 }
 
 /// What a failed call means.
-fn explain(error: wasmtime::Error) -> CallError {
+fn call_error(error: wasmtime::Error) -> CallError {
     if let Some(error) = error.downcast_ref::<OutOfMemory>() {
         return CallError::LimitReached(error.to_string());
     }

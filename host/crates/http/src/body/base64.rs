@@ -74,7 +74,7 @@ impl Decoder {
             return Ok(());
         }
         if self.padded {
-            return Err(BodyError::Invalid("base64 goes on behind its padding".into()));
+            return Err(BodyError::Invalid("the base64 continues after its padding".into()));
         }
         self.padded = blocks.last() == Some(&b'=');
         ENGINE.decode_vec(blocks, output).map_err(|error| BodyError::Invalid(format!("no base64: {error}")))

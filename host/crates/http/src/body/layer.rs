@@ -21,7 +21,7 @@ pub(super) enum Transform {
 }
 
 /// One layer.
-pub(super) struct State {
+pub(super) struct LayerState {
     pub serial: u64,
     pub transform: Transform,
     /// Bytes of this layer that come before all its other bytes.
@@ -33,7 +33,7 @@ pub(super) struct State {
     failed: Option<BodyError>,
 }
 
-impl State {
+impl LayerState {
     pub fn new(serial: u64, transform: Transform) -> Self {
         Self {
             serial,
@@ -97,9 +97,9 @@ pub(super) struct Decoded {
 
 /// Takes the next bytes of the layer at `index` through all layers below it. The recursion is as
 /// deep as the stack, which has few layers.
-pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
+pub(super) fn take(layers: &mut [LayerState], index: usize) -> Taken {
     let Some((below, state)) =
-        layers.get_mut(..=index).and_then(<[State]>::split_last_mut).map(|(top, below)| (below, top))
+        layers.get_mut(..=index).and_then(<[LayerState]>::split_last_mut).map(|(top, below)| (below, top))
     else {
         return Taken::End;
     };
@@ -142,7 +142,7 @@ pub(super) fn take(layers: &mut [State], index: usize) -> Taken {
 }
 
 /// Returns bytes that were taken last from the layer and not used.
-pub(super) fn give_back(layers: &mut [State], index: usize, rest: Bytes) {
+pub(super) fn give_back(layers: &mut [LayerState], index: usize, rest: Bytes) {
     if let Some(state) = layers.get_mut(index)
         && !rest.is_empty()
     {
@@ -151,7 +151,7 @@ pub(super) fn give_back(layers: &mut [State], index: usize, rest: Bytes) {
 }
 
 /// Gives the root the client's bytes; none at their end.
-pub(super) fn feed(layers: &mut [State], fetched: Option<Bytes>) {
+pub(super) fn feed(layers: &mut [LayerState], fetched: Option<Bytes>) {
     if let Some(root) = layers.first_mut() {
         match fetched {
             Some(bytes) => root.ready.push_back(bytes),
