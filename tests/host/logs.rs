@@ -104,3 +104,17 @@ async fn what_maintenance_says_of_a_key_is_harmless() {
         assert!(order == "gc" || said.contains("a\\u{202e}gpj.exe"), "{said}");
     }
 }
+
+#[tokio::test]
+async fn a_host_logs_the_plugins_that_it_loads_and_a_command_does_not() {
+    let registry = Registry::npm().await;
+    registry.publisher().await;
+    assert!(registry.logs().contains("generation 1 of plugin npm is loaded"), "{}", registry.logs());
+    let mut command = tokio::process::Command::new(packhouse_tests::program());
+    command.args(["--config", "registry.toml", "user", "grant", "publisher", "npm:package:demo:read"]);
+    let ended = command.current_dir(registry.home().path()).output().await.expect("it starts");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
+    assert!(said.contains("A running server follows within a second."), "{said}");
+    assert!(!said.contains("is loaded"), "{said}");
+}
