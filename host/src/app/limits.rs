@@ -65,9 +65,11 @@ fn all_guest_memory(limits: &LimitsConfig) -> u64 {
 
 pub(super) fn of_guests(config: &Config) -> GuestLimits {
     let limits = &config.server.limits;
+    let all_memory = all_guest_memory(limits);
     GuestLimits {
         memory: usize::try_from(limits.guest_memory.0).unwrap_or(usize::MAX),
-        all_memory: usize::try_from(all_guest_memory(limits)).unwrap_or(usize::MAX),
+        all_memory: usize::try_from(all_memory).unwrap_or(usize::MAX),
+        client_memory: usize::try_from(limits.share().of(all_memory)).unwrap_or(usize::MAX),
         queue: limits.max_queued,
         patience: limits.queue_timeout.0,
         deadline: limits.guest_deadline.0,

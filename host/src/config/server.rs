@@ -85,8 +85,8 @@ pub struct LimitsConfig {
     pub drain: Span,
     /// For one more connection, the host closes an idle one.
     pub max_connections: usize,
-    /// The part of connections, places, memory for replies and open files that one client address
-    /// can use, as a fraction. An IPv6 network of 64 bits counts as one address.
+    /// The part of connections, places, memory for plugins and for replies, and open files that one
+    /// client address can use, as a fraction. An IPv6 network of 64 bits counts as one address.
     pub client_share: f64,
     /// Requests at a time. Uploads can use three quarters.
     pub max_requests: u32,

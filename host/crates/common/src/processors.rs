@@ -12,16 +12,18 @@
 //!   most as many of these as processors. Only then does it wait, for its turn among the clients.
 //! - A time slice is never held over an `await`. So holders never wait for each other.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use crate::client::Client;
 use crate::rota::Rota;
-use crate::shares::Client;
 
 /// Clones share the processors.
 #[derive(Clone, Debug)]
@@ -67,7 +69,7 @@ impl Processors {
 
     /// The time slices that one task of a client uses, one after the other.
     pub fn slices(&self, client: Client) -> TimeSlices {
-        TimeSlices { processors: self.clone(), client, waiting: None }
+        TimeSlices { processors: self.clone(), client, waiting: None, waited: Duration::ZERO }
     }
 
     /// A future each of whose steps uses a time slice of this client.
@@ -84,7 +86,7 @@ impl Processors {
         }
         let (granted, turn) = oneshot::channel();
         let number = state.waiting.add(client, granted);
-        Err(Waiting { processors: self.clone(), client, number, turn })
+        Err(Waiting { processors: self.clone(), client, number, turn, since: Instant::now() })
     }
 
     /// Gives what one task gave back to the task whose turn it is.
@@ -152,6 +154,7 @@ struct Waiting {
     client: Client,
     number: u64,
     turn: oneshot::Receiver<TimeSlice>,
+    since: Instant,
 }
 
 impl Drop for Waiting {
@@ -167,6 +170,8 @@ pub struct TimeSlices {
     processors: Processors,
     client: Client,
     waiting: Option<Waiting>,
+    /// In all.
+    waited: Duration,
 }
 
 impl TimeSlices {
@@ -175,6 +180,7 @@ impl TimeSlices {
         loop {
             if let Some(waiting) = &mut self.waiting {
                 let turn = ready!(Pin::new(&mut waiting.turn).poll(context));
+                self.waited += waiting.since.elapsed();
                 self.waiting = None;
                 if let Ok(slice) = turn {
                     return Poll::Ready(slice);
@@ -200,7 +206,34 @@ impl<F: Future> Future for Sharing<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let _slice = ready!(self.slices.poll_next(context));
+        let _told = Told::of(self.slices.waited);
         self.future.as_mut().poll(context)
+    }
+}
+
+thread_local! {
+    static WAITED: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// How long the task that this thread works on has waited for time slices. Zero for a task that uses
+/// none.
+pub fn waited() -> Duration {
+    WAITED.get()
+}
+
+/// What [`waited`] returns until this is dropped.
+struct Told;
+
+impl Told {
+    fn of(waited: Duration) -> Self {
+        WAITED.set(waited);
+        Self
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        WAITED.set(Duration::ZERO);
     }
 }
 

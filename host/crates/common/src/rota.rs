@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::shares::Client;
+use crate::client::Client;
 
 #[derive(Debug)]
 pub struct Rota<T> {

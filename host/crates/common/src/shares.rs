@@ -4,43 +4,15 @@
 //! each client, so that one client cannot use everything. It does not know the resource.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::oneshot;
 
-/// A client: an IPv4 address, or an IPv6 network of 64 bits, which is the smallest network that
-/// providers assign to a customer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Client(Option<IpAddr>);
+use crate::rota::Rota;
 
-impl Client {
-    pub fn of(address: IpAddr) -> Self {
-        Self(Some(match address.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-        }))
-    }
-
-    /// A client that only the total limits: the host itself, or a trusted proxy, which stands for
-    /// many clients.
-    pub fn trusted() -> Self {
-        Self(None)
-    }
-}
-
-impl std::fmt::Display for Client {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(IpAddr::V4(address)) => write!(formatter, "{address}"),
-            Some(IpAddr::V6(address)) => write!(formatter, "{address}/64"),
-            None => formatter.write_str("a trusted one"),
-        }
-    }
-}
+pub use crate::client::Client;
 
 /// The size of a client's share.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,13 +51,14 @@ struct Shared {
     /// For one client.
     share: u64,
     used: Mutex<Used>,
-    freed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Used {
     all: u64,
     by: HashMap<Client, u64>,
+    /// Amounts that are waited for. Clients are served in turn.
+    waiting: Rota<(u64, oneshot::Sender<Held>)>,
 }
 
 /// Why the budget gave nothing.
@@ -99,8 +72,7 @@ pub enum Exhausted {
 
 impl Budget {
     pub fn new(total: u64, share: Share) -> Self {
-        let shared = Shared { total, share: share.of(total), used: Mutex::default(), freed: Notify::new() };
-        Self(Arc::new(shared))
+        Self(Arc::new(Shared { total, share: share.of(total), used: Mutex::default() }))
     }
 
     pub fn total(&self) -> u64 {
@@ -115,13 +87,7 @@ impl Budget {
     /// Takes `amount`, or returns why it is not available now.
     pub fn take(&self, client: Client, amount: u64) -> Result<Held, Exhausted> {
         let mut used = self.lock();
-        let own = used.by.get(&client).copied().unwrap_or(0);
-        if client != Client::trusted() && own.saturating_add(amount) > self.0.share {
-            return Err(Exhausted::Share);
-        }
-        if used.all.saturating_add(amount) > self.0.total {
-            return Err(Exhausted::Total);
-        }
+        used.room(client, amount, &self.0)?;
         used.add(client, amount);
         Ok(Held { budget: self.clone(), client, amount })
     }
@@ -134,25 +100,46 @@ impl Budget {
 
     /// Takes `amount` when it becomes available; an error if that takes too long.
     pub async fn wait(&self, client: Client, amount: u64, patience: Duration) -> Result<Held, Exhausted> {
-        let mut last = match self.take(client, amount) {
-            Err(exhausted) => exhausted,
-            held => return held,
+        let mut waiting = match self.queue(client, amount) {
+            Ok(held) => return Ok(held),
+            Err(waiting) => waiting,
         };
-        let waiting = async {
-            loop {
-                let mut freed = pin!(self.0.freed.notified());
-                freed.as_mut().enable();
-                match self.take(client, amount) {
-                    Err(exhausted) => last = exhausted,
-                    held => return held,
-                }
-                freed.await;
-            }
-        };
-        match tokio::time::timeout(patience, waiting).await {
-            Ok(held) => held,
-            Err(_) => Err(last),
+        match tokio::time::timeout(patience, &mut waiting.turn).await {
+            Ok(Ok(held)) => Ok(held),
+            _ => self.take(client, amount),
         }
+    }
+
+    /// The amount, or a place in the waiting list.
+    fn queue(&self, client: Client, amount: u64) -> Result<Held, Waiting> {
+        let mut used = self.lock();
+        if used.room(client, amount, &self.0).is_ok() {
+            used.add(client, amount);
+            return Ok(Held { budget: self.clone(), client, amount });
+        }
+        let (granted, turn) = oneshot::channel();
+        let number = used.waiting.add(client, (amount, granted));
+        Err(Waiting { budget: self.clone(), client, number, turn })
+    }
+
+    /// Takes an amount back, and gives what is free to those who wait.
+    fn give_back(&self, client: Client, amount: u64) {
+        self.lock().subtract(client, amount);
+        while let Some((client, amount, granted)) = self.next() {
+            // A waiter that gave up meanwhile drops it, which gives it back.
+            drop(granted.send(Held { budget: self.clone(), client, amount }));
+        }
+    }
+
+    /// The next waiter whose amount is free.
+    fn next(&self) -> Option<(Client, u64, oneshot::Sender<Held>)> {
+        let mut used = self.lock();
+        let mut waiting = std::mem::take(&mut used.waiting);
+        let next = waiting.next(|_| true, |client, (amount, _)| used.room(client, *amount, &self.0).is_ok());
+        used.waiting = waiting;
+        let (client, (amount, granted)) = next?;
+        used.add(client, amount);
+        Some((client, amount, granted))
     }
 
     fn lock(&self) -> MutexGuard<'_, Used> {
@@ -160,7 +147,34 @@ impl Budget {
     }
 }
 
+/// A place in the waiting list, left when dropped.
+struct Waiting {
+    budget: Budget,
+    client: Client,
+    number: u64,
+    turn: oneshot::Receiver<Held>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        // Dropped after the lock is released.
+        let _entry = self.budget.lock().waiting.remove(self.client, self.number);
+    }
+}
+
 impl Used {
+    /// Whether this amount is available.
+    fn room(&self, client: Client, amount: u64, shared: &Shared) -> Result<(), Exhausted> {
+        let own = self.by.get(&client).copied().unwrap_or(0);
+        if client != Client::trusted() && own.saturating_add(amount) > shared.share {
+            return Err(Exhausted::Share);
+        }
+        if self.all.saturating_add(amount) > shared.total {
+            return Err(Exhausted::Total);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, client: Client, amount: u64) {
         self.all = self.all.saturating_add(amount);
         let own = self.by.entry(client).or_insert(0);
@@ -241,8 +255,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if self.amount > 0 {
-            self.budget.lock().subtract(self.client, self.amount);
-            self.budget.0.freed.notify_waiters();
+            self.budget.give_back(self.client, self.amount);
         }
     }
 }
@@ -292,14 +305,6 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_one_network_share() {
-        assert_eq!(client("2001:db8:1:2::3"), client("2001:db8:1:2:ffff::"));
-        assert_ne!(client("2001:db8:1:2::3"), client("2001:db8:1:3::3"));
-        assert_eq!(client("::ffff:192.0.2.1"), client("192.0.2.1"));
-        assert_eq!(client("2001:db8:1:2::3").to_string(), "2001:db8:1:2::/64");
-    }
-
-    #[test]
     fn what_is_split_is_given_back_part_by_part() {
         let budget = half(100);
         let mut held = budget.take(client("192.0.2.1"), 20).unwrap();
@@ -321,5 +326,30 @@ mod tests {
         assert!(held.is_ok());
         let short = budget.wait(client("192.0.2.1"), 1, Duration::from_millis(5)).await;
         assert_eq!(short.unwrap_err(), Exhausted::Share);
+    }
+
+    #[tokio::test]
+    async fn clients_that_wait_are_served_in_turn() {
+        let budget = Budget::new(1, Share::whole());
+        let mut held = budget.take(client("192.0.2.9"), 1).unwrap();
+        let (tell, mut served) = tokio::sync::mpsc::unbounded_channel();
+        for (number, last) in [1, 1, 1, 2, 3].into_iter().enumerate() {
+            let (waits, tell) = (budget.clone(), tell.clone());
+            tokio::spawn(async move {
+                let held = waits.wait(Client::of([192, 0, 2, last].into()), 1, Duration::from_mins(1)).await;
+                tell.send((last, held)).ok();
+            });
+            while budget.lock().waiting.len() <= number {
+                tokio::task::yield_now().await;
+            }
+        }
+        let mut order = Vec::new();
+        for _ in 0..5 {
+            drop(held);
+            let (last, next) = served.recv().await.unwrap();
+            order.push(last);
+            held = next.unwrap();
+        }
+        assert_eq!(order, [1, 2, 3, 1, 1]);
     }
 }

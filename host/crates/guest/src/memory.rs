@@ -8,6 +8,7 @@ use wasmtime::ResourceLimiterAsync;
 
 use crate::time::GuestClock;
 use budget::Share;
+use packhouse_common::shares::Client;
 
 pub use budget::{BudgetSettings, MemoryBudget, NoMemoryLeft};
 
@@ -37,8 +38,8 @@ pub struct MemoryLimit {
 
 impl MemoryLimit {
     /// Nothing is taken from the budget before the instance is made.
-    pub fn new(limit: usize, budget: &MemoryBudget, clock: Arc<GuestClock>) -> Self {
-        Self { limit, used: 0, share: budget.share(), clock }
+    pub fn new(limit: usize, budget: &MemoryBudget, client: Client, clock: Arc<GuestClock>) -> Self {
+        Self { limit, used: 0, share: budget.share(client), clock }
     }
 
     /// Waits until the budget has these bytes. The guest's clock stops meanwhile.

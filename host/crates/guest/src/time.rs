@@ -1,5 +1,6 @@
 //! The guest's clock. It measures the time inside a plugin, without the time that the host spends
-//! on calls. A slow upload or a busy machine does not use up the guest's limit.
+//! on calls, and without the time in which the request waits for a processor. A slow upload or a busy
+//! machine does not use up the guest's limit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use packhouse_common::processors::waited;
 use rustix::time::{ClockId, clock_gettime};
 
 /// A guest that sleeps instead of working may take this many times its limit.
@@ -127,19 +129,22 @@ pub struct WithDeadline<F> {
     limits: TimeLimits,
     /// Nanoseconds of the guest's work.
     worked: u64,
+    /// How long the task had waited for processors when the call began.
+    waited_before: Duration,
     timer: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
 impl<F: Future> WithDeadline<F> {
     pub fn new(call: F, clock: Arc<GuestClock>, limits: TimeLimits) -> Self {
-        Self { call: Box::pin(call), clock, limits, worked: 0, timer: None }
+        Self { call: Box::pin(call), clock, limits, worked: 0, waited_before: waited(), timer: None }
     }
 
     /// How long the call may continue, and which limit ends it: that of a sleeping guest, or that
     /// of the whole duration.
     fn time_left(&self) -> (Duration, Duration) {
         let Reading { elapsed, outside, transfers } = self.clock.read();
-        let inside = Duration::from_nanos(elapsed.saturating_sub(outside));
+        let waited = waited().saturating_sub(self.waited_before);
+        let inside = Duration::from_nanos(elapsed.saturating_sub(outside)).saturating_sub(waited);
         let still = Duration::from_nanos(elapsed.saturating_sub(transfers));
         let TimeLimits { work, total } = self.limits;
         let idle = (work.saturating_mul(IDLE_FACTOR).saturating_sub(inside), work);
@@ -181,4 +186,43 @@ fn worked_by_this_thread() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let [seconds, nanoseconds] = [time.tv_sec, time.tv_nsec].map(|part| u64::try_from(part).unwrap_or(0));
     seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use std::task::Waker;
+
+    use packhouse_common::processors::Processors;
+    use packhouse_common::shares::Client;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_waits_for_a_processor_is_not_taken_for_one_that_sleeps() {
+        let processors = Processors::new(1);
+        let client = |last: u8| Client::of([192, 0, 2, last].into());
+        let context = &mut Context::from_waker(Waker::noop());
+        let mut steps = 0;
+        let three_steps = std::future::poll_fn(|_| {
+            steps += 1;
+            if steps < 3 { Poll::Pending } else { Poll::Ready(()) }
+        });
+        let limits = TimeLimits { work: Duration::from_millis(10), total: Duration::from_mins(1) };
+        let call = WithDeadline::new(three_steps, GuestClock::start(), limits);
+        let mut request = processors.share(client(1), call);
+        assert!(Pin::new(&mut request).poll(context).is_pending());
+        // The slice of the one processor, and the one beyond.
+        let others = [2, 3].map(|last| processors.slices(client(last)).poll_next(context));
+        assert!(others.iter().all(Poll::is_ready));
+        assert!(Pin::new(&mut request).poll(context).is_pending());
+        let begun = Instant::now();
+        while begun.elapsed() < limits.work * IDLE_FACTOR * 2 {
+            std::hint::spin_loop();
+        }
+        drop(others);
+        assert!(Pin::new(&mut request).poll(context).is_pending(), "it goes on");
+        assert!(matches!(Pin::new(&mut request).poll(context), Poll::Ready(Ok(()))));
+    }
 }

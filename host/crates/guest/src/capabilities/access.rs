@@ -28,6 +28,7 @@ use crate::capabilities::{Ground, RequestContext, StepContext};
 use crate::description::Description;
 use crate::inputs::{Inputs, Reason};
 use crate::mount::Mount;
+use packhouse_common::shares::Client;
 
 pub use caller::Complaint;
 pub use changes::NotMet;
@@ -46,6 +47,18 @@ pub enum Work {
     Ownership(Box<Ground>),
     /// Checking the settings of a mount.
     Settings(Arc<Mount>, Arc<Description>),
+}
+
+impl Work {
+    /// The client for whom the instance works.
+    pub fn client(&self) -> Client {
+        match self {
+            Self::Request(request) => request.ground.resources.client,
+            Self::Step(step) => step.ground.resources.client,
+            Self::Ownership(ground) => ground.resources.client,
+            Self::Description | Self::Settings(..) => Client::trusted(),
+        }
+    }
 }
 
 /// The work of one instance, and what the plugin has learned about it.

@@ -62,6 +62,8 @@ pub struct GuestLimits {
     pub memory: usize,
     /// Bytes of memory of all instances together.
     pub all_memory: usize,
+    /// Bytes of memory of all instances of one client.
+    pub client_memory: usize,
     /// Instances that may wait for memory to begin.
     pub queue: usize,
     /// How long an instance waits for memory.
@@ -134,6 +136,7 @@ impl Sandbox {
         let memory = MemoryBudget::new(BudgetSettings {
             bytes: limits.all_memory,
             growth: limits.memory.min(limits.all_memory / 2),
+            own: limits.client_memory,
             queue: limits.queue,
             patience: limits.patience,
         });
@@ -307,7 +310,7 @@ impl Sandbox {
         work: Work,
         clock: &Arc<GuestClock>,
     ) -> wasmtime::Result<(Store<State>, Instance)> {
-        let memory = MemoryLimit::new(self.limits.memory, &self.memory, Arc::clone(clock));
+        let memory = MemoryLimit::new(self.limits.memory, &self.memory, work.client(), Arc::clone(clock));
         let state = State::new(memory, Arc::clone(clock), work);
         let mut store = Store::new(&self.engine, state);
         store.limiter_async(|state| &mut state.memory);
