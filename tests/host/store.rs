@@ -195,6 +195,23 @@ async fn files_of_the_host_that_others_can_write_to_end_the_start() {
 }
 
 #[tokio::test]
+async fn a_folder_of_the_configuration_that_others_can_write_to_ends_the_start() {
+    let mut registry = Registry::npm().await;
+    registry.terminate().await;
+    // Nothing else of the host lies there.
+    let (named, own) = (registry.home().path().join("registry.toml"), registry.home().path().join("conf"));
+    fs::create_dir(&own).expect("a new folder");
+    fs::rename(&named, own.join("registry.toml")).expect("our own file");
+    std::os::unix::fs::symlink("conf/registry.toml", &named).expect("our own folder");
+    for (mode, is_safe) in [(0o757, false), (0o755, true)] {
+        fs::set_permissions(&own, fs::Permissions::from_mode(mode)).expect("our own folder");
+        let ended = registry.order(&["verify"]).await;
+        assert_eq!(ended.code == Some(0), is_safe, "{mode:o}: {}", ended.stderr);
+        assert!(is_safe || ended.stderr.contains("can replace it"), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_second_host_on_one_folder_does_not_start() {
     let registry = Registry::npm().await;
     fs::remove_file(registry.home().objects().join(".packhouse/host.lock")).expect("a file of the host");

@@ -1,13 +1,13 @@
 //! Checks that other users of the machine cannot change the host's own files. The code that runs
-//! (plugins, compiled code) and the users must not lie among the objects, nor in folders to which
-//! others can write. Others must not be able to write to the files either.
+//! (plugins, compiled code), the users, the keys and the configuration must not be files that another
+//! user owns or can write to, nor lie in such folders. They must not lie among the objects either.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::BuildError;
 use crate::config::Config;
-use packhouse_common::reach::{self, others_can_write};
+use packhouse_common::reach;
 
 /// One sentence about the first unsafe file or folder.
 pub(super) fn check(config: &Config) -> Result<(), BuildError> {
@@ -15,7 +15,7 @@ pub(super) fn check(config: &Config) -> Result<(), BuildError> {
     let places =
         [("[plugins] dir", plugins), ("[plugins] cache", cache), ("[auth] database", &config.auth.database)];
     for (key, place) in places {
-        check_place(config, key, &absolute(place))?;
+        check_place(config, key, place)?;
     }
     if let Some(root) = config.storage.folder().map(absolute) {
         for (key, place) in [("[plugins] dir", plugins), ("[plugins] cache", cache)] {
@@ -36,16 +36,13 @@ pub(super) fn check(config: &Config) -> Result<(), BuildError> {
 /// A place outside of the objects, in folders to which others cannot write.
 fn check_place(config: &Config, key: &str, place: &Path) -> Result<(), BuildError> {
     let root = config.storage.folder().map(absolute);
-    if root.is_some_and(|root| place.starts_with(root)) {
+    if root.is_some_and(|root| absolute(place).starts_with(root)) {
         let why = "it lies in the storage folder, which is for objects alone: choose a place outside of it";
         return Err(refuse(config, key, place, why));
     }
-    match place.ancestors().find(|folder| is_open_to_others(folder)) {
-        Some(open) => {
-            let why = format!(
-                "others can write to `{}`: remove that permission with chmod o-w,g-w, or choose another place",
-                open.display()
-            );
+    match reach::exposed_folder(place) {
+        Some((open, exposure)) => {
+            let why = format!("{}, or choose another place", exposure.sentence(&open));
             Err(refuse(config, key, place, &why))
         }
         None => Ok(()),
@@ -71,12 +68,18 @@ fn own_files(config: &Config) -> Vec<PathBuf> {
     files
 }
 
+/// Neither the file nor a folder above it can be changed by others.
 fn check_file(config: &Config, file: &Path) -> Result<(), BuildError> {
-    let is_open = file.metadata().is_ok_and(|metadata| metadata.is_file() && others_can_write(&metadata));
-    if !is_open {
-        return Ok(());
+    let Some(metadata) = file.metadata().ok().filter(Metadata::is_file) else { return Ok(()) };
+    if let Some(why) = reach::refusal(file, &metadata) {
+        return Err(config.error(why).into());
     }
-    Err(config.error(reach::refusal(file)).into())
+    let Some((folder, exposure)) = reach::exposed_folder(file) else { return Ok(()) };
+    let why = exposure.sentence(&folder);
+    let file = file.display();
+    Err(config
+        .error(format!("`{file}` decides what this server does, and another user can replace it: {why}"))
+        .into())
 }
 
 fn refuse(config: &Config, key: &str, place: &Path, why: &str) -> BuildError {
@@ -93,19 +96,12 @@ fn absolute(path: &Path) -> PathBuf {
     }
 }
 
-/// Whether other users can replace its content. If the sticky bit is set, they can replace only
-/// their own files.
-fn is_open_to_others(folder: &Path) -> bool {
-    let Ok(metadata) = folder.metadata() else { return false };
-    let is_sticky = metadata.permissions().mode() & 0o1000 != 0;
-    metadata.is_dir() && !is_sticky && others_can_write(&metadata)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 

@@ -382,8 +382,8 @@ async fn read_safely(path: &Path) -> Result<Vec<u8>, Unloadable> {
         ));
     }
     let mut file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    if reach::others_can_write(&file.metadata().await.map_err(unreadable)?) {
-        return Err(Unloadable::Ever(reach::refusal(path)));
+    if let Some(why) = reach::refusal(path, &file.metadata().await.map_err(unreadable)?) {
+        return Err(Unloadable::Ever(why));
     }
     let mut content = Vec::new();
     file.read_to_end(&mut content).await.map_err(unreadable)?;

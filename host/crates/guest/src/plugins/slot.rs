@@ -44,8 +44,8 @@ pub(super) struct Signature {
     size: u64,
     modified: Option<SystemTime>,
     inode: u64,
-    /// The mode and the group, which decide who can write to it.
-    access: (u32, u32),
+    /// The mode, the owner and the group, which decide who can write to it.
+    access: (u32, u32, u32),
 }
 
 impl Signature {
@@ -57,7 +57,7 @@ impl Signature {
             size: metadata.len(),
             modified: metadata.modified().ok(),
             inode: metadata.ino(),
-            access: (metadata.mode(), metadata.gid()),
+            access: (metadata.mode(), metadata.uid(), metadata.gid()),
         })
     }
 }
