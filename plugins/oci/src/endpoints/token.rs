@@ -3,7 +3,7 @@
 //! Specification" and "OAuth2 Token Authentication").
 //!
 //! The host checks passwords and returns the account. The host also decides which permissions the token
-//! contains.
+//! contains, and makes no token if another web site started the request.
 
 use packhouse_plugin::auth::{self, Account, TokenRequest, Wanted};
 use packhouse_plugin::{Call, Error as HostError, Response, time};
@@ -32,31 +32,14 @@ struct Grant {
 /// Basic credentials, which the host has read, or none.
 pub fn get_token(call: &Call) -> Result<Response, Error> {
     let query = call.query_pairs();
-    let offline = first(&query, "offline_token") == "true";
-    if offline && is_started_elsewhere(call) {
-        let sentence = "a request that another web site started gets no refresh token; sign in with a client";
-        return Err(Error::because(error::DENIED, sentence));
-    }
     let grant = Grant {
         account: caller()?,
         service: first(&query, "service"),
         wanted: wanted(&query),
         refresh: None,
-        offline,
+        offline: first(&query, "offline_token") == "true",
     };
     answer(&grant)
-}
-
-/// Whether a page of another web site made a browser send this. The browser then adds a
-/// password that its user once typed, so a link or an image could create tokens. The host
-/// rejects such writes; that this GET creates something is known here only. No client but a
-/// browser sends either header.
-fn is_started_elsewhere(call: &Call) -> bool {
-    match call.header("sec-fetch-site") {
-        // `none`: the user typed the address.
-        Some(site) => !matches!(site.as_str(), "same-origin" | "none"),
-        None => call.header("origin").is_some(),
-    }
 }
 
 /// A form that holds the credentials: `grant_type` `password` or `refresh_token`. Without one

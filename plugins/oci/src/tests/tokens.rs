@@ -147,30 +147,6 @@ fn a_password_becomes_a_token_and_a_refresh_token() {
 }
 
 #[test]
-fn another_web_site_creates_no_token_with_a_browsers_password() {
-    let host = desk();
-    let ask = |headers: &[(&str, &str)], path: &str| {
-        let request = host.as_user("bob").get(path);
-        headers.iter().fold(request, |request, (name, value)| request.header(name, value)).send::<Oci>()
-    };
-    let path = "/token?offline_token=true&scope=repository:bob/x:pull";
-    for headers in [
-        [("sec-fetch-site", "cross-site")],
-        [("sec-fetch-site", "same-site")],
-        [("origin", "https://evil.example.com")],
-    ] {
-        assert_refused(&ask(&headers, path), 403, "DENIED", "another web site");
-        let short = ask(&headers, "/token?scope=repository:bob/x:pull");
-        assert_eq!(short.json()["refresh_token"], Value::Null, "nothing is created, and no site reads it");
-    }
-    for headers in
-        [[("sec-fetch-site", "none")], [("sec-fetch-site", "same-origin")], [("user-agent", "docker")]]
-    {
-        assert!(ask(&headers, path).json()["refresh_token"].is_string(), "{headers:?}");
-    }
-}
-
-#[test]
 fn a_reader_gets_a_token_that_reads_and_uses_up_no_refresh_token() {
     let host = desk();
     let reply = host.as_reader("bob").get("/token?offline_token=true&scope=repository:bob/x:pull,push");
