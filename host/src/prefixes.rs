@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use crate::storage::{Precondition, Storage, StorageError};
 
 use mark::Sight;
-use record::{Record, Recorded, Records, shown};
+use record::{Look, Record, Recorded, Records, shown};
 
 /// For so long an answer is not asked for again.
 const REMEMBERED: Duration = Duration::from_secs(2);
@@ -53,10 +53,15 @@ pub enum PrefixError {
     )]
     Doubtful { prefix: String, spoken: String, feature: String },
     #[error(
-        "the record of the protocol below `{prefix}` (`{record}`) is damaged ({reason}): restore it, or remove it if the \
-         plugin is the right one"
+        "the record of the protocol below `{prefix}` (`{record}`) is damaged ({reason}): restore it, or, if the plugin is \
+         the right one, run `packhouse store accept {prefix}`"
     )]
     Damaged { prefix: String, record: String, reason: String },
+    #[error(
+        "the mark of what is stored below `{prefix}` (`{mark}`) is damaged, so it does not show that these are the objects \
+         of the mount: restore it, or, if they are, run `packhouse store accept {prefix}`"
+    )]
+    DamagedMark { prefix: String, mark: String },
     #[error(
         "what was stored below `{prefix}` has disappeared: `{mark}` is missing. Mount its disk, or restore it from a \
          backup. If what is stored below `{prefix}` now is all that should be there, run `packhouse store accept {prefix}`"
@@ -77,6 +82,11 @@ enum Known {
     Found {
         protocol: String,
         sight: Sight,
+        read: Instant,
+    },
+    /// The record is damaged, for this reason.
+    Damaged {
+        reason: String,
         read: Instant,
     },
     /// The prefix is this protocol's so far as is known, and the store takes no record or mark.
@@ -101,6 +111,8 @@ pub enum Accepted {
     Free,
     /// It holds objects of this protocol.
     Kept(String),
+    /// It holds objects, and the damaged record of their protocol is removed.
+    Anew,
     /// Nothing was recorded.
     Unknown,
 }
@@ -171,8 +183,10 @@ impl Prefixes {
 
     /// What is stored below a prefix now is what should be there. An empty one is for any protocol.
     pub async fn accept(&self, prefix: &str) -> Result<Accepted, PrefixError> {
-        let Some(Recorded { record, version }) = self.records.read(prefix).await? else {
-            return Ok(Accepted::Unknown);
+        let (record, version) = match self.records.look(prefix).await? {
+            Look::Nothing => return Ok(Accepted::Unknown),
+            Look::Recorded(Recorded { record, version }) => (Some(record), version),
+            Look::Damaged { version, .. } => (None, version),
         };
         if mark::is_empty(&self.storage, prefix).await? {
             // In this order: a host that takes the prefix anew marks it first.
@@ -180,6 +194,11 @@ impl Prefixes {
             self.records.remove(prefix, &version).await?;
             return Ok(Accepted::Free);
         }
+        let Some(record) = record else {
+            // The next plugin that serves the prefix records its protocol, and writes the mark.
+            self.records.remove(prefix, &version).await?;
+            return Ok(Accepted::Anew);
+        };
         mark::write(&self.storage, prefix).await?;
         self.records.write(&Record { marked: true, ..record.clone() }, &version).await?;
         Ok(Accepted::Kept(record.protocol))
@@ -188,7 +207,15 @@ impl Prefixes {
     /// Asks the store, and records and marks what it has not recorded or marked yet.
     async fn find(&self, prefix: &str, protocol: &str, doubt: Option<&str>) -> Result<(), PrefixError> {
         for _ in 0..ATTEMPTS {
-            let recorded = self.records.read(prefix).await?;
+            let recorded = match self.records.look(prefix).await? {
+                Look::Nothing => None,
+                Look::Recorded(recorded) => Some(recorded),
+                Look::Damaged { reason, .. } => {
+                    let error = record::damaged(prefix, reason.clone());
+                    self.remember(prefix, Known::Damaged { reason, read: Instant::now() });
+                    return Err(error);
+                }
+            };
             let (precondition, is_new) = match recorded {
                 Some(Recorded { record, .. }) if record.protocol != protocol => {
                     return self.settle(prefix, protocol, &record.protocol, Sight::There);
@@ -273,6 +300,14 @@ impl Prefixes {
                 *read = Instant::now();
                 Next::LookAgain(answer)
             }
+            Some(Known::Damaged { reason, read }) => {
+                let answer = Err(record::damaged(prefix, reason.clone()));
+                if read.elapsed() < REMEMBERED {
+                    return Next::Answer(answer);
+                }
+                *read = Instant::now();
+                Next::LookAgain(answer)
+            }
             Some(Known::Postponed { protocol: ours, since })
                 if ours == protocol && since.elapsed() < POSTPONED && !is_doubtful =>
             {
@@ -296,6 +331,7 @@ fn verdict(prefix: &str, sight: &Sight) -> Result<(), PrefixError> {
     match sight {
         Sight::There => Ok(()),
         Sight::Missing => Err(PrefixError::Missing { prefix, mark }),
+        Sight::Damaged => Err(PrefixError::DamagedMark { prefix, mark }),
         Sight::OfOther(other) => Err(PrefixError::Exchanged { prefix, other: other.clone(), mark }),
     }
 }

@@ -52,6 +52,10 @@ async fn accept_one(config: &Config, prefixes: &Prefixes, name: &str) -> Result<
         Accepted::Kept(protocol) => {
             Ok(format!("The objects below `{prefix}` are accepted as those of the protocol `{protocol}`."))
         }
+        Accepted::Anew => Ok(format!(
+            "The objects below `{prefix}` are accepted. The record of its protocol was damaged and is removed: the next \
+             plugin that serves a mount there records its protocol."
+        )),
         Accepted::Unknown => Err(config
             .error(format!(
                 "no mount has ever been served with the prefix `{prefix}`: there is nothing to accept"

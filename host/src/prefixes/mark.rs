@@ -26,16 +26,21 @@ pub enum Sight {
     Missing,
     /// It is the mark of this prefix.
     OfOther(String),
+    /// It does not say whose mark it is.
+    Damaged,
 }
 
 pub async fn look(storage: &Storage, prefix: &str) -> Result<Sight, StorageError> {
-    let Some((_, bytes)) = storage.scope(prefix)?.own().get(&key()?, LARGEST).await? else {
-        return Ok(Sight::Missing);
+    let bytes = match storage.scope(prefix)?.own().get(&key()?, LARGEST).await {
+        Ok(Some((_, bytes))) => bytes,
+        Ok(None) => return Ok(Sight::Missing),
+        Err(StorageError::TooLarge(_)) => return Ok(Sight::Damaged),
+        Err(error) => return Err(error),
     };
     Ok(match serde_json::from_slice::<Mark>(&bytes) {
-        Ok(mark) if mark.prefix != prefix => Sight::OfOther(mark.prefix),
-        // A damaged one is where it should be.
-        Ok(_) | Err(_) => Sight::There,
+        Ok(mark) if mark.prefix == prefix => Sight::There,
+        Ok(mark) => Sight::OfOther(mark.prefix),
+        Err(_) => Sight::Damaged,
     })
 }
 

@@ -26,10 +26,24 @@ pub struct Record {
     pub marked: bool,
 }
 
+impl Record {
+    /// Of a prefix that is named like its protocol.
+    fn unmarked(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), protocol: prefix.to_owned(), marked: false }
+    }
+}
+
 /// A record with its version.
 pub struct Recorded {
     pub record: Record,
     pub version: Precondition,
+}
+
+/// What lies where a record should be.
+pub enum Look {
+    Nothing,
+    Recorded(Recorded),
+    Damaged { version: Precondition, reason: String },
 }
 
 /// The records of one store.
@@ -43,13 +57,33 @@ impl Records {
     }
 
     pub async fn read(&self, prefix: &str) -> Result<Option<Recorded>, PrefixError> {
-        let Some((info, bytes)) = self.room.get(&key(prefix)?, LARGEST).await? else { return Ok(None) };
-        let record = serde_json::from_slice(&bytes).map_err(|error| PrefixError::Damaged {
-            prefix: prefix.to_owned(),
-            record: shown(prefix),
-            reason: error.to_string(),
-        })?;
-        Ok(Some(Recorded { record, version: Precondition::Version(info.version) }))
+        match self.look(prefix).await? {
+            Look::Nothing => Ok(None),
+            Look::Recorded(recorded) => Ok(Some(recorded)),
+            Look::Damaged { reason, .. } => Err(damaged(prefix, reason)),
+        }
+    }
+
+    pub async fn look(&self, prefix: &str) -> Result<Look, StorageError> {
+        let key = key(prefix)?;
+        let (info, bytes) = match self.room.get(&key, LARGEST).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(Look::Nothing),
+            Err(StorageError::TooLarge(limit)) => {
+                let Some(info) = self.room.stat(&key).await? else { return Ok(Look::Nothing) };
+                let reason = format!("it has more than {limit} bytes");
+                return Ok(Look::Damaged { version: Precondition::Version(info.version), reason });
+            }
+            Err(error) => return Err(error),
+        };
+        let version = Precondition::Version(info.version);
+        Ok(match serde_json::from_slice::<Record>(&bytes) {
+            Ok(record) if record.prefix != prefix => {
+                Look::Damaged { version, reason: format!("it is the record of `{}`", record.prefix) }
+            }
+            Ok(record) => Look::Recorded(Recorded { record, version }),
+            Err(error) => Look::Damaged { version, reason: error.to_string() },
+        })
     }
 
     pub async fn write(&self, record: &Record, precondition: &Precondition) -> Result<(), StorageError> {
@@ -62,7 +96,8 @@ impl Records {
         self.room.remove(&key(prefix)?, precondition).await.map(drop)
     }
 
-    /// Those of `wanted` prefixes that are named like their protocol, but for damaged ones.
+    /// Those of `wanted` prefixes that are named like their protocol. A damaged record counts as one of
+    /// them, because its mount must not seem to be unknown.
     pub async fn of_protocols(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Record>, StorageError> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -71,9 +106,13 @@ impl Records {
             // Nothing is encoded in the name of a protocol.
             let names = page.objects.iter().filter_map(|object| object.key.strip_suffix(".json"));
             for prefix in names.filter(|name| wanted(name)) {
-                let found = self.room.get(&key(prefix)?, LARGEST).await?;
-                let record = found.and_then(|(_, bytes)| serde_json::from_slice::<Record>(&bytes).ok());
-                all.extend(record.filter(|record| record.prefix == prefix && record.protocol == prefix));
+                all.extend(match self.look(prefix).await? {
+                    Look::Nothing => None,
+                    Look::Recorded(Recorded { record, .. }) => {
+                        Some(record).filter(|it| it.protocol == prefix)
+                    }
+                    Look::Damaged { .. } => Some(Record::unmarked(prefix)),
+                });
             }
             match page.next {
                 Some(next) => after = Some(next),
@@ -81,6 +120,10 @@ impl Records {
             }
         }
     }
+}
+
+pub fn damaged(prefix: &str, reason: String) -> PrefixError {
+    PrefixError::Damaged { prefix: prefix.to_owned(), record: shown(prefix), reason }
 }
 
 /// The whole path of a record, for people.

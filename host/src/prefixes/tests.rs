@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::*;
-use crate::storage::{Key, ListOptions, Settings};
+use crate::storage::{Key, ListOptions, Scope, Settings};
 
 async fn memory() -> Storage {
     Storage::open(&Settings::Memory).await.unwrap()
@@ -30,7 +30,7 @@ async fn empty(storage: &Storage, prefix: &str) {
 /// As if the last look at the store were long ago.
 fn forget_the_time(prefixes: &Prefixes) {
     for known in prefixes.known.lock().unwrap().values_mut() {
-        if let Known::Found { read, .. } = known {
+        if let Known::Found { read, .. } | Known::Damaged { read, .. } = known {
             *read = Instant::now().checked_sub(REMEMBERED).unwrap();
         }
     }
@@ -70,14 +70,59 @@ async fn a_plugin_that_may_be_the_wrong_one_gets_no_prefix_that_is_nobodys() {
     assert!(matches!(refused, Err(PrefixError::OtherProtocol { .. })));
 }
 
+/// Replaces an object of the host's own.
+async fn replace(room: &Scope, name: &str, bytes: &'static [u8]) {
+    let key = Key::parse(name).unwrap();
+    room.put(&key, Bytes::from_static(bytes), &Precondition::Any, None).await.unwrap();
+}
+
+/// What can be left of a small document, and the document of another prefix.
+const DAMAGED: [&[u8]; 4] = [b"", b"{\"prefix\":\"de", &[0; 40], &[b' '; 100_000]];
+
 #[tokio::test]
-async fn a_record_that_is_damaged_lets_nobody_in() {
-    let storage = memory().await;
-    let key = Key::parse("demo.json").unwrap();
-    let room = storage.private("prefixes");
-    room.put(&key, Bytes::from_static(b"{"), &Precondition::Any, None).await.unwrap();
-    let claimed = Prefixes::new(&storage).claim("demo", "go", None).await;
-    assert!(matches!(claimed, Err(PrefixError::Damaged { .. })));
+async fn a_record_that_is_damaged_lets_nobody_in_until_it_is_accepted() {
+    for bytes in DAMAGED.into_iter().chain([&br#"{"prefix":"other","protocol":"go"}"#[..]]) {
+        let storage = memory().await;
+        let served = Prefixes::new(&storage);
+        served.claim("demo", "go", None).await.unwrap();
+        put(&storage, "demo", "package").await;
+        replace(&storage.private("prefixes"), "demo.json", bytes).await;
+        for host in [&served, &Prefixes::new(&storage)] {
+            forget_the_time(host);
+            // Every time, and not only when a request looks at the store again.
+            for _ in 0..3 {
+                let refused = host.claim("demo", "go", None).await.unwrap_err().to_string();
+                assert!(refused.contains("damaged") && refused.contains("store accept demo"), "{refused}");
+            }
+            assert!(matches!(host.check("demo", "go", None).await, Err(PrefixError::Damaged { .. })));
+        }
+        assert_eq!(served.in_use(|name| name == "demo").await.unwrap(), ["demo"], "it is not forgotten");
+        assert_eq!(served.accept("demo").await.unwrap(), Accepted::Anew);
+        forget_the_time(&served);
+        served.claim("demo", "go", None).await.unwrap();
+        assert_eq!(served.recorded("demo").await.unwrap().as_deref(), Some("go"));
+    }
+}
+
+#[tokio::test]
+async fn a_mark_that_is_damaged_does_not_show_whose_objects_these_are() {
+    for bytes in DAMAGED {
+        let storage = memory().await;
+        let prefixes = Prefixes::new(&storage);
+        prefixes.claim("demo", "go", None).await.unwrap();
+        put(&storage, "demo", "package").await;
+        replace(&storage.scope("demo").unwrap().own(), "mount.json", bytes).await;
+        forget_the_time(&prefixes);
+        for _ in 0..3 {
+            let refused = prefixes.claim("demo", "go", None).await.unwrap_err().to_string();
+            assert!(refused.contains("demo/.packhouse/mount.json`) is damaged"), "{refused}");
+            assert!(refused.contains("packhouse store accept demo"), "{refused}");
+        }
+        assert!(matches!(prefixes.check("demo", "go", None).await, Err(PrefixError::DamagedMark { .. })));
+        assert_eq!(prefixes.accept("demo").await.unwrap(), Accepted::Kept("go".to_owned()));
+        forget_the_time(&prefixes);
+        prefixes.claim("demo", "go", None).await.unwrap();
+    }
 }
 
 #[tokio::test]

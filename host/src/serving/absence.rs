@@ -53,6 +53,9 @@ impl Absence {
                 format!("its plugin `{plugin}` has not checked its settings yet")
             }
             Self::Prefix(PrefixError::Missing { .. }) => "what was stored for it has disappeared".to_owned(),
+            Self::Prefix(PrefixError::DamagedMark { .. }) => {
+                "the mark of what is stored for it is damaged".to_owned()
+            }
             Self::Prefix(PrefixError::Exchanged { .. }) => {
                 "what is stored for it belongs to another mount".to_owned()
             }
@@ -72,13 +75,13 @@ impl Absence {
 
     /// Whether the plugin speaks the protocol of the mount, and the mount is not served all the same.
     pub fn has_its_protocol(&self) -> bool {
-        use PrefixError::{Exchanged, Missing};
+        use PrefixError::{DamagedMark, Exchanged, Missing};
         matches!(
             self,
             Self::Feature(_)
                 | Self::Settings(_)
                 | Self::SettingsUnknown(..)
-                | Self::Prefix(Missing { .. } | Exchanged { .. })
+                | Self::Prefix(Missing { .. } | Exchanged { .. } | DamagedMark { .. })
         )
     }
 
