@@ -70,10 +70,12 @@ fn folder(path: &str) -> Result<Response, Error> {
     if version.is_none() && artifact.is_none() {
         return Err(no_file(path));
     }
+    let may_delete = |artifact: &Artifact| access::may(artifact, "delete");
     if let Some(coordinates) = &version
-        && access::may(&coordinates.artifact, "delete")
+        && (may_delete(&coordinates.artifact) || artifact.as_ref().is_some_and(may_delete))
         && stored::load(coordinates)?.is_some()
     {
+        access::require(&coordinates.artifact, "delete")?;
         return delete_version(coordinates);
     }
     let Some(artifact) = artifact else {

@@ -147,6 +147,7 @@ fn an_artifact_that_is_denied_is_neither_read_nor_listed_and_its_neighbours_are(
     let taken = plugins(&[("two", "two-maven-plugin"), ("new", "two-maven-plugin")]);
     assert_eq!(put(&eve, "/com/example/maven-metadata.xml", taken).status(), 403);
     assert_eq!(put(&eve, &format!("{denied}/2.0/two-maven-plugin-2.0.jar"), "x").status(), 403);
+    assert_eq!(eve.delete(&format!("{denied}/1.0/")).send::<Maven>().status(), 403);
 }
 
 #[test]
