@@ -10,6 +10,7 @@
 
 mod consent;
 mod explain;
+mod groups;
 mod ownerships;
 mod print;
 mod secrets;
@@ -27,6 +28,7 @@ use crate::ownership::Desk;
 use crate::text::{LONGEST_LINE, printable, printable_up_to};
 
 use consent::Consent;
+pub use groups::GroupCommand;
 use ownerships::{Order, settle};
 use secrets::Secrets;
 
@@ -67,6 +69,9 @@ pub enum AdminCommand {
     /// Create, list and revoke tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Add, change, remove and list groups of users
+    #[command(subcommand)]
+    Group(GroupCommand),
     /// Explain permissions
     #[command(subcommand)]
     Auth(AuthCommand),
@@ -219,7 +224,9 @@ fn check_lasting(command: &AdminCommand, auth: &Auth) -> Result<(), AuthError> {
         {
             ("token_store", "tokens")
         }
-        AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Auth(_) => return Ok(()),
+        AdminCommand::User(_) | AdminCommand::Token(_) | AdminCommand::Group(_) | AdminCommand::Auth(_) => {
+            return Ok(());
+        }
     };
     Err(AuthError::Invalid(format!(
         "[auth] {key} = \"memory\" keeps {what} in the server's own memory: set it to \"database\" to look after them from here"
@@ -261,6 +268,7 @@ async fn perform(
     match command {
         AdminCommand::User(command) => look_after_users(command, auth, desk, terminal).await,
         AdminCommand::Token(command) => look_after_tokens(command, auth, desk, terminal).await.map(|()| true),
+        AdminCommand::Group(command) => groups::perform(command, auth, desk, terminal).await.map(|()| true),
         AdminCommand::Auth(AuthCommand::Explain { user, scope, token }) => {
             explain::tell(&user, &scope, token, auth, desk, terminal).await
         }
@@ -300,7 +308,8 @@ async fn look_after_users(
         }
         UserCommand::Grant { name, grants, remove: true, and_ownerships } => {
             let account = auth.account(name.as_str()).await?;
-            let missing = grants.iter().find(|grant| !account.grants().contains(grant));
+            let own = auth.own_grants(name.as_str()).await?;
+            let missing = grants.iter().find(|grant| !own.contains(grant));
             // With the flag, a grant that is gone already still names what to revoke.
             if let (Some(grant), false) = (missing, and_ownerships) {
                 return Err(AuthError::NotFound(format!(

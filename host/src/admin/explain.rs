@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::Terminal;
 use crate::auth::{
-    Area, Auth, AuthError, Caller, Decision, Explanation, Grant, Owners, Question, Reason, Resource, Scope,
-    UserName,
+    Area, Auth, AuthError, Caller, Decision, Explanation, Grant, Origin, Owners, Question, Reason, Resource,
+    Scope, UserName,
 };
 use crate::ownership::{Desk, Thing};
 use crate::text::printable;
@@ -57,16 +57,11 @@ pub(super) async fn tell(
             }
         }
         let ids = if is_owner { &own[..] } else { &[] };
-        print(
-            user,
-            scope,
-            &area,
-            &caller,
-            &auth.explain(&asked, &caller, Owners { ids, names: &[] }),
-            terminal,
-        );
+        let explained = auth.explain(&asked, &caller, Owners { ids, names: &[] });
+        let origins = auth.origins(user.as_str()).await?;
+        print(user, scope, &area, &caller, &explained, &origins, terminal);
     } else {
-        print(user, scope, &area, &caller, &explained, terminal);
+        print(user, scope, &area, &caller, &explained, &[], terminal);
     }
     Ok(is_known)
 }
@@ -132,13 +127,21 @@ fn print(
     area: &Area,
     caller: &Caller,
     explained: &Explanation<'_>,
+    origins: &[(Grant, Origin)],
     terminal: &mut Terminal<'_>,
 ) {
+    let origin_of = |rule: &Grant| {
+        let origins = origins.iter().filter(|(grant, _)| grant == rule).map(|(_, origin)| match origin {
+            Origin::Own => format!("a grant of {user}"),
+            Origin::Group(group) => format!("a grant of the group {group}"),
+            Origin::Configuration(group) => format!("[auth.groups] {group}"),
+        });
+        origins.collect::<Vec<_>>().join(", ")
+    };
     let everybody = match area.anonymous {
         Some(_) => format!("[mount.{}] anonymous", area.mount),
         None => "[auth] anonymous".to_owned(),
     };
-    let of_user = format!("a grant of {user}");
     let decision = match explained.decision {
         Decision::Granted => "allowed",
         Decision::Forbidden => "forbidden (403)",
@@ -150,7 +153,7 @@ fn print(
         .rule()
         .map_or_else(|| "-".to_owned(), |rule| printable(&rule.to_string()).to_string());
     let why = match explained.reason {
-        Reason::Denied(_) | Reason::Allowed(_) => of_user.clone(),
+        Reason::Denied(rule) | Reason::Allowed(rule) => origin_of(rule),
         Reason::Public(_) | Reason::NotPublic(_) => everybody.clone(),
         Reason::Owner => format!("{user} is an owner of it"),
         Reason::ReadOnly => "the token can only read".to_owned(),
@@ -175,7 +178,7 @@ fn print(
         terminal.print(&format!("{word}\t{}\t{origin}", printable(&rule.to_string())));
     };
     for rule in &explained.others {
-        line(rule, &of_user, rule.is_deny() == is_granted);
+        line(rule, &origin_of(rule), rule.is_deny() == is_granted);
     }
     for rule in everybodys {
         let has_lost = rule.is_deny() == is_granted || !rule.is_deny() && is_overruled;

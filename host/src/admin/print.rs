@@ -25,8 +25,8 @@ pub(super) async fn grants(
     standing: Option<&Standing>,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), AuthError> {
-    let account = auth.account(name.as_str()).await?;
-    match (account.grants().is_empty(), standing) {
+    let own = auth.own_grants(name.as_str()).await?;
+    match (own.is_empty(), standing) {
         (true, Some(standing)) if standing.is_clear() => terminal
             .remark(&format!("{name} has no grants now and owns nothing: it may do what everybody may.")),
         (true, _) => terminal.remark(&format!("{name} has no grants now.")),
@@ -35,7 +35,7 @@ pub(super) async fn grants(
         }
         (false, _) => terminal.remark(&format!("{name} has these grants now:")),
     }
-    for grant in account.grants() {
+    for grant in &own {
         terminal.print(&printable(&grant.to_string()).to_string());
     }
     terminal.remark("A running server follows within a second.");
@@ -86,7 +86,7 @@ fn moment(millis: u64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(millis.min(LATEST)))
 }
 
-fn joined(items: &[impl ToString]) -> String {
+pub(super) fn joined(items: &[impl ToString]) -> String {
     if items.is_empty() {
         return "-".to_owned();
     }

@@ -15,8 +15,8 @@ use futures_util::future::{BoxFuture, ready};
 
 use super::*;
 use crate::auth::{
-    Actions, Area, Caller, Credentials, Decision, Declaration, Implication, Kinds, Limits, Owners, Question,
-    Resource, Settings, StoreKind, StoreKinds, Targets,
+    Actions, Area, Caller, ConfiguredGroups, Credentials, Decision, Declaration, GroupName, Implication,
+    Kinds, Limits, Owners, Question, Resource, Settings, StoreKind, StoreKinds, Targets,
 };
 use crate::ownership::{Inventory, Thing, Unknown};
 
@@ -121,6 +121,10 @@ impl Shell {
             stores: StoreKinds { users: StoreKind::Memory, tokens: StoreKind::Memory },
             database: "unused".into(),
             anonymous: Vec::new(),
+            groups: ConfiguredGroups::from([(
+                GroupName::parse("release").unwrap(),
+                vec![Grant::parse("demo:package:of-release:write").unwrap()],
+            )]),
             access: None,
             limits: Limits::default(),
         };
@@ -595,4 +599,66 @@ async fn an_explanation_knows_owners_and_what_a_token_is_limited_to() {
     shell.lists.is_away = true;
     let (said, is_well) = shell.all("auth explain bob demo:package:mine:write").await;
     assert!(!is_well && said.contains("Whether bob is an owner is not known: its plugin is away."), "{said}");
+}
+
+#[tokio::test]
+async fn the_members_of_a_group_have_its_grants_until_they_leave_it() {
+    let shell = Shell::new().await;
+    shell.run("user add ann").await.unwrap();
+    let ann = || shell.sign_in(Credentials::password("ann", "correct horse".into()));
+    assert!(shell.run("group member team ann").await.unwrap_err().contains("no group `team`"));
+    let (_, remarks) = shell.run("group add team --grant demo:package:*:wirte").await.unwrap();
+    assert!(remarks.contains("Added the group team.") && remarks.contains("has no effect now"), "{remarks}");
+    assert!(shell.run("group add team").await.unwrap_err().contains("exists already"));
+    let (output, _) = shell.run("group grant team demo:package:*:write !demo:package:b:*").await.unwrap();
+    assert_eq!(output, "!demo:package:b:*\ndemo:package:*:wirte\ndemo:package:*:write\n");
+    assert!(!shell.may(&ann().await, "write"));
+    assert_eq!(shell.run("group member team ann").await.unwrap().0, "ann\n");
+    assert!(shell.may(&ann().await, "write"));
+    assert!(shell.run("group member team eve").await.unwrap_err().contains("no user `eve`"));
+    let told = shell.run("auth explain ann demo:package:b:write").await.unwrap().0;
+    assert_eq!(
+        told,
+        "forbidden (403)\tann\tdemo:package:b:write\ndecides\t!demo:package:b:*\ta grant of the group team\n\
+         no effect\tdemo:package:*:write\ta grant of the group team\n"
+    );
+    // What the user has by a group is no grant of its own.
+    let refused = shell.run("user grant ann --remove demo:package:*:write").await.unwrap_err();
+    assert!(refused.contains("ann has no grant"), "{refused}");
+    let (output, _) = shell.run("user grant ann demo:package:*:write").await.unwrap();
+    assert_eq!(output, "demo:package:*:write\n");
+    let told = shell.run("auth explain ann demo:package:a:write").await.unwrap().0;
+    assert!(told.ends_with("\ta grant of ann, a grant of the group team\n"), "{told}");
+    shell.run("user grant ann demo:package:*:write --remove").await.unwrap();
+    let (output, _) = shell.run("group grant team demo:package:*:wirte --remove").await.unwrap();
+    assert_eq!(output, "!demo:package:b:*\ndemo:package:*:write\n");
+    assert!(
+        shell.run("group grant team demo:package:*:wirte --remove").await.unwrap_err().contains("group list")
+    );
+    let listed = shell.run("group list").await.unwrap().0;
+    assert_eq!(
+        listed,
+        "release\t-\tdemo:package:of-release:write\t-\n\
+         team\t!demo:package:b:* demo:package:*:write\t-\tann\n"
+    );
+    let (output, remarks) = shell.run("group member team ann --remove").await.unwrap();
+    assert!(output.is_empty() && remarks.contains("team has no members now."), "{remarks}");
+    assert!(!shell.may(&ann().await, "write"));
+    shell.run("group member team ann").await.unwrap();
+    shell.run("group remove team").await.unwrap();
+    assert!(!shell.may(&ann().await, "write"));
+    assert!(shell.run("group remove team").await.unwrap_err().contains("no group `team`"));
+}
+
+#[tokio::test]
+async fn a_group_of_the_configuration_needs_only_members() {
+    let shell = Shell::new().await;
+    shell.run("user add ann").await.unwrap();
+    assert_eq!(shell.run("group member release ann").await.unwrap().0, "ann\n");
+    let told = shell.run("auth explain ann demo:package:of-release:write").await.unwrap().0;
+    assert!(told.ends_with("decides\tdemo:package:of-release:write\t[auth.groups] release\n"), "{told}");
+    let refused = shell.run("group grant release demo:package:of-release:write --remove").await.unwrap_err();
+    assert!(refused.contains("[auth.groups] release of the configuration"), "{refused}");
+    let (_, remarks) = shell.run("group remove release").await.unwrap();
+    assert!(remarks.contains("has no effect now, because the group has no members"), "{remarks}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{BuildError, parse_grants};
 use crate::auth::jwt::keys::KeyFile;
-use crate::auth::{self, AccessSettings, Auth, Limits, StoreKind, StoreKinds};
+use crate::auth::{self, AccessSettings, Auth, ConfiguredGroups, GroupName, Limits, StoreKind, StoreKinds};
 use crate::config::{Config, Hosts, MountConfig, TokenKey};
 
 /// Opens the configured users and tokens. Creates the database file if there is none.
@@ -23,6 +23,7 @@ fn settings(config: &Config) -> Result<auth::Settings, BuildError> {
         stores: store_kinds(config)?,
         database: config.auth.database.clone(),
         anonymous: parse_grants(config, "[auth] anonymous", &config.auth.anonymous)?,
+        groups: groups(config)?,
         access: access_settings(config),
         limits: limits(config),
     })
@@ -43,6 +44,16 @@ pub(super) fn check_hosts(config: &Config) -> Result<(), BuildError> {
              others do not know; set {key} = \"database\", or hosts = \"one\""
         ))
         .into())
+}
+
+fn groups(config: &Config) -> Result<ConfiguredGroups, BuildError> {
+    let group = |(name, rules): (&String, &Vec<String>)| {
+        let key = format!("[auth.groups] {name}");
+        let parsed =
+            GroupName::parse(name).map_err(|error| config.error(format!("[auth.groups]: {error}")))?;
+        Ok((parsed, parse_grants(config, &key, rules)?))
+    };
+    config.auth.groups.iter().map(group).collect()
 }
 
 fn limits(config: &Config) -> Limits {

@@ -32,6 +32,8 @@ pub struct AuthConfig {
     pub token_store: String,
     /// The grants of anonymous callers; with `!`, what they may not do.
     pub anonymous: Vec<String>,
+    /// Grants of groups of users, by the name of the group.
+    pub groups: BTreeMap<String, Vec<String>>,
     /// Signs access tokens with HS256.
     pub jwt_secret: Option<Secret>,
     /// The most tokens that the clients of one user can have at a time.
@@ -114,6 +116,7 @@ impl Default for AuthConfig {
             user_store: "database".into(),
             token_store: "database".into(),
             anonymous: vec!["*:*:*:read".into(), "*:*:*:pull".into()],
+            groups: BTreeMap::new(),
             jwt_secret: None,
             tokens_per_user: 200,
             refresh_lifetime: Span(Duration::from_hours(90 * 24)),

@@ -36,7 +36,8 @@ impl Auth {
         };
         let (user, token) = found
             .ok_or_else(|| AuthError::NotFound(format!("there is no token `{id}`: look at `token list`")))?;
-        let account = Account::new(Arc::new(user), Some(Arc::new(token.clone())));
+        let user = Arc::new(self.with_groups(user).await?);
+        let account = Account::new(user, Some(Arc::new(token.clone())));
         let why = misuse(&token, None, mount, self.inner.clock.unix_millis());
         Ok((Caller { rejection: why.map(str::to_owned), ..Caller::signed_in(account) }, token))
     }

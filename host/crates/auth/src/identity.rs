@@ -320,6 +320,7 @@ impl Auth {
         let Some(user) = inner.stores.users.find_by_id(token.owner).await? else {
             return Ok(None);
         };
+        let user = self.with_groups(user).await?;
         self.note_use(&token);
         let known = (Arc::new(user), Arc::new(token));
         inner.known_tokens.put(ticket, secret, known.clone());
@@ -352,9 +353,10 @@ impl Auth {
             return Ok(Some(user));
         }
         let ticket = known_users.ticket();
-        let Some(user) = self.inner.stores.users.find(name).await?.map(Arc::new) else {
+        let Some(user) = self.inner.stores.users.find(name).await? else {
             return Ok(None);
         };
+        let user = Arc::new(self.with_groups(user).await?);
         known_users.put(ticket, name.to_owned(), Arc::clone(&user));
         Ok(Some(user))
     }

@@ -8,6 +8,7 @@
 //! | `credentials` | reads the credentials of a request, and removes them from its headers |
 //! | `identity` | whose credentials these are. The crate `packhouse-scope` decides what the caller may do |
 //! | `tokens`, `accounts` | change tokens and users |
+//! | `groups` | groups of users, and the trait of their stores, with one file for each store |
 //! | `explain` | says which rule decides, for administrators |
 //! | `signing`, `jwt` | signed access tokens: what they contain and whose they are; their form and keys |
 //! | `web_sessions` | the sessions of browsers on the host's own pages |
@@ -29,6 +30,7 @@ mod clock;
 pub mod credentials;
 mod explain;
 mod granted;
+pub mod groups;
 pub mod home;
 pub mod identity;
 pub mod jwt;
@@ -58,6 +60,7 @@ use uuid::Uuid;
 
 pub use accounts::{ADMIN, FirstUser, NewUser};
 pub use credentials::Credentials;
+pub use groups::{ConfiguredGroups, GroupChange, GroupName, ListedGroup, Origin};
 pub use identity::{Account, Caller};
 pub use keeper::{Home, Keeper};
 pub use packhouse_scope::{
@@ -91,6 +94,8 @@ pub struct Settings {
     pub database: PathBuf,
     /// What everybody may do, signed in or not.
     pub anonymous: Vec<Grant>,
+    /// What the groups of users may do, in addition to the grants in the store.
+    pub groups: ConfiguredGroups,
     /// Signed access tokens; none if they are disabled.
     pub access: Option<AccessSettings>,
     pub limits: Limits,
@@ -247,6 +252,7 @@ pub struct Auth {
 struct Inner {
     limits: Limits,
     anonymous: Vec<Grant>,
+    groups: ConfiguredGroups,
     stores: Stores,
     signing: Option<Signing>,
     clock: Clock,
@@ -275,14 +281,16 @@ impl Auth {
             Some(access) => Some(Signing::open(access, &stores).await?),
             None => None,
         };
-        Ok(Self::within(settings.limits, stores, settings.anonymous.clone(), signing, Clock::default()))
+        let (anonymous, groups) = (settings.anonymous.clone(), settings.groups.clone());
+        Ok(Self::within(settings.limits, stores, anonymous, groups, signing, Clock::default()))
     }
 
     /// Without the database file, which does not exist. No file is created, and every call is
     /// `Gone`.
     pub fn without_users(settings: &Settings, why: &str) -> Self {
         let stores = Stores::of_database(Database::gone(&settings.database, why));
-        Self::within(settings.limits, stores, settings.anonymous.clone(), None, Clock::default())
+        let (anonymous, groups) = (settings.anonymous.clone(), settings.groups.clone());
+        Self::within(settings.limits, stores, anonymous, groups, None, Clock::default())
     }
 
     /// The users are not those of the store: every call is `Gone` from now on.
@@ -299,19 +307,21 @@ impl Auth {
 
     #[cfg(test)]
     fn over(stores: Stores, anonymous: Vec<Grant>, signing: Option<Signing>, clock: Clock) -> Self {
-        Self::within(Limits::default(), stores, anonymous, signing, clock)
+        Self::within(Limits::default(), stores, anonymous, ConfiguredGroups::new(), signing, clock)
     }
 
     fn within(
         limits: Limits,
         stores: Stores,
         anonymous: Vec<Grant>,
+        groups: ConfiguredGroups,
         signing: Option<Signing>,
         clock: Clock,
     ) -> Self {
         let inner = Inner {
             limits,
             anonymous,
+            groups,
             stores,
             signing,
             passwords: Passwords::new(clock.clone()),

@@ -7,11 +7,12 @@ pub(crate) mod suite;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::groups::GroupStore;
 use super::keeper::Keeper;
 use super::sqlite::{Database, PATIENCE};
 use super::token_store::TokenStore;
 use super::users::UserStore;
-use super::{AuthError, token_store, users};
+use super::{AuthError, groups, token_store, users};
 
 /// A kind of store: a value of `user_store` and `token_store` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +51,8 @@ pub struct StoreKinds {
 #[derive(Clone)]
 pub(super) struct Stores {
     pub users: Arc<dyn UserStore>,
+    /// Of the users, so in the same place.
+    pub groups: Arc<dyn GroupStore>,
     pub tokens: Arc<dyn TokenStore>,
     pub kinds: StoreKinds,
     /// The places of users and tokens that outlive the process, each of them once. That of the users
@@ -83,6 +86,7 @@ impl Stores {
     pub fn of_database(database: Database) -> Self {
         Self {
             users: Arc::new(database.clone()),
+            groups: Arc::new(database.clone()),
             tokens: Arc::new(database.clone()),
             kinds: StoreKinds { users: StoreKind::Database, tokens: StoreKind::Database },
             keepers: vec![Arc::new(database)],
@@ -92,6 +96,7 @@ impl Stores {
     pub fn in_memory() -> Self {
         Self {
             users: Arc::new(users::memory::Memory::default()),
+            groups: Arc::new(groups::memory::Memory::default()),
             tokens: Arc::new(token_store::memory::Memory::default()),
             kinds: StoreKinds { users: StoreKind::Memory, tokens: StoreKind::Memory },
             keepers: Vec::new(),

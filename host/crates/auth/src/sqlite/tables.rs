@@ -7,7 +7,7 @@ use crate::AuthError;
 use crate::keeper::Home;
 
 /// Step by step, from an empty file to the present tables. Only ever add a step.
-pub(super) const STEPS: [&str; 9] = [
+pub(super) const STEPS: [&str; 10] = [
     "
     CREATE TABLE users (
         id       BLOB PRIMARY KEY NOT NULL,
@@ -94,6 +94,22 @@ pub(super) const STEPS: [&str; 9] = [
 ",
     "
     ALTER TABLE tokens ADD COLUMN kind TEXT NOT NULL DEFAULT 'api';
+",
+    "
+    CREATE TABLE user_groups (
+        name TEXT PRIMARY KEY NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE group_grants (
+        name  TEXT NOT NULL REFERENCES user_groups (name) ON DELETE CASCADE,
+        scope TEXT NOT NULL,
+        PRIMARY KEY (name, scope)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE memberships (
+        member BLOB NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        name   TEXT NOT NULL REFERENCES user_groups (name) ON DELETE CASCADE,
+        PRIMARY KEY (member, name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX memberships_by_group ON memberships (name);
 ",
 ];
 
