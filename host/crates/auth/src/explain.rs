@@ -7,7 +7,7 @@ use packhouse_scope::{self as scope, Explanation};
 use uuid::Uuid;
 
 use super::identity::{Account, Caller, misuse};
-use super::token_store::Token;
+use super::token_store::{Token, TokenKind};
 use super::{Auth, AuthError, Owners, Question};
 
 impl Auth {
@@ -30,7 +30,9 @@ impl Auth {
     /// `NotFound`; `Unavailable`.
     pub async fn caller_with(&self, id: Uuid, mount: &str) -> Result<(Caller, Token), AuthError> {
         let stores = &self.inner.stores;
-        let found = match stores.tokens.find_by_id(id).await? {
+        // The session of a browser is never the credential of a request to a mount.
+        let token = stores.tokens.find_by_id(id).await?.filter(|token| token.kind == TokenKind::Api);
+        let found = match token {
             Some(token) => stores.users.find_by_id(token.owner).await?.map(|user| (user, token)),
             None => None,
         };
