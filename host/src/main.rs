@@ -196,7 +196,7 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
     for mount in shown {
         let Some(plugin) = registry.served(mount).await else { continue };
         let base_url = mount.address(&origin);
-        let setup = plugin.description.setup_lines(&base_url, |wish| mount.is_granted(wish));
+        let setup = plugin.description.setup_lines(&base_url, |wish| mount.has(wish));
         if setup.is_empty() {
             continue;
         }
@@ -205,7 +205,7 @@ async fn welcome(registry: &Registry, address: std::net::SocketAddr) -> anyhow::
             println!("{}", printable_up_to(&line, LONGEST_LINE));
         }
         for (wish, reason) in plugin.description.all_wishes() {
-            if !mount.is_granted(wish) {
+            if !mount.has(wish) {
                 let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
                 let line = format!("# not in `grants` of [mount.{}]: {wish}{reason}", mount.name);
                 println!("{}", printable_up_to(&line, LONGEST_LINE));

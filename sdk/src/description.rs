@@ -127,7 +127,8 @@ impl Description {
 
     /// Lines that users paste into the configuration of their client, with `{base_url}`, or with `{host}`
     /// for clients that accept no path. A line that begins with `{if NAME}` is shown only if the mount's
-    /// `grants` list `NAME`.
+    /// `grants` list `NAME`. A line with `{host}` is not shown for a mount that has none of the plugin's
+    /// root aliases.
     #[must_use]
     pub fn setup(mut self, text: &str) -> Description {
         self.setup = Some(text.to_owned());

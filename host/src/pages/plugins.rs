@@ -166,7 +166,7 @@ fn line(
             .map(|(wish, reason)| Wish { wish: wish.to_owned(), reason: reason.map(str::to_owned) })
             .collect(),
         setup: description
-            .map(|description| description.setup_lines(&address(mount, asked), |wish| mount.is_granted(wish)))
+            .map(|description| description.setup_lines(&address(mount, asked), |wish| mount.has(wish)))
             .unwrap_or_default(),
         problem: absence.map(ToString::to_string),
         remarks: description.map(|description| remarks(mount, description)).unwrap_or_default(),

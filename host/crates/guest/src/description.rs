@@ -87,17 +87,29 @@ impl Description {
     }
 
     /// What users of a mount at this address set up, a line each. A line that begins with `{if NAME}`
-    /// is for mounts that are granted `NAME`.
-    pub fn setup_lines(&self, base_url: &str, is_granted: impl Fn(&str) -> bool) -> Vec<String> {
+    /// is for mounts that have `NAME`. A line with `{host}` is for clients that accept no path. They
+    /// reach a mount only by one of the root paths that its plugin requests; without one, such a line
+    /// would lead into another mount. It is left out, and a comment says what the mount needs.
+    pub fn setup_lines(&self, base_url: &str, has: impl Fn(&str) -> bool) -> Vec<String> {
         let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
         let host = host.split('/').next().unwrap_or(host);
         let fill = |line: &str| line.replace("{base_url}", base_url).replace("{host}", host);
+        let is_reached = self.root_aliases.is_empty() || self.root_aliases.iter().any(|alias| has(alias));
         let lines = self.setup.as_deref().unwrap_or_default().trim_end().lines();
         let wanted = lines.filter_map(|line| match conditional(line) {
-            Some((wish, rest)) => is_granted(wish).then_some(rest),
+            Some((wish, rest)) => has(wish).then_some(rest),
             None => Some(line),
         });
-        wanted.map(fill).collect()
+        let (shown, unreached): (Vec<&str>, Vec<&str>) =
+            wanted.partition(|line| is_reached || !line.contains("{host}"));
+        let mut lines: Vec<String> = shown.into_iter().map(fill).collect();
+        if !unreached.is_empty() {
+            lines.push(format!(
+                "# clients reach it only at the root of a host: list {} in `grants`, or set a `host` of its own",
+                self.root_aliases.join(", ")
+            ));
+        }
+        lines
     }
 
     /// What it wishes for, paths at the root too, and why, where it says so.
@@ -130,5 +142,22 @@ mod tests {
             lines(&["login", "/v2"])[1..3],
             ["sign in at http://example.com/demo/", "push example.com/"]
         );
+    }
+
+    #[test]
+    fn a_line_with_the_host_alone_is_for_mounts_that_have_a_path_at_its_root() {
+        let setup = "docker login {host}\nopen {base_url}/\n";
+        let description = Description {
+            setup: Some(setup.to_owned()),
+            root_aliases: vec!["/v2".to_owned()],
+            ..Description::default()
+        };
+        let lines =
+            |has: bool| description.setup_lines("http://example.com/demo", |wish| has && wish == "/v2");
+        assert_eq!(lines(true), ["docker login example.com", "open http://example.com/demo/"]);
+        let without = lines(false);
+        assert_eq!(without[0], "open http://example.com/demo/");
+        assert!(without[1].starts_with("# ") && without[1].contains("list /v2 in `grants`"), "{without:?}");
+        assert_eq!(without.len(), 2);
     }
 }

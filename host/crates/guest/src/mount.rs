@@ -72,6 +72,12 @@ impl Mount {
         self.grants.contains(wish)
     }
 
+    /// Whether it is granted the wish, or needs no grant for it: a mount at the root of its host has all
+    /// paths there.
+    pub fn has(&self, wish: &str) -> bool {
+        self.is_granted(wish) || (self.base_path.is_empty() && wish.starts_with('/'))
+    }
+
     /// Paths at the root of the host that are granted to it.
     pub fn root_aliases(&self) -> impl Iterator<Item = &str> {
         self.grants.iter().map(String::as_str).filter(|grant| grant.starts_with('/'))
