@@ -17,8 +17,9 @@ use uuid::Uuid;
 use super::AuthError;
 use super::credentials::has_token_form;
 
-/// The name of a user: 1 to 128 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, `+` and `@`, beginning with a
-/// letter or digit, and not in the form of a token. An email address in lower case is a valid name.
+/// The name of a user: 1 to 128 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, `+` and `@`, and `'` before an `@`,
+/// beginning with a letter or digit, and not in the form of a token. An email address in lower case is a
+/// valid name.
 /// `:` and `/` are not allowed, because `:` separates a name from a password. `@` and `+` are
 /// escaped in URLs. A new name with an `@` must be an address ([`UserName::check_new`]).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,15 +34,21 @@ impl UserName {
     /// `Invalid` with a sentence that says which characters a name can have.
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_part = |part: &str, others: &[u8]| {
+            part.bytes().all(|byte| plain(&byte) || b"._-+@".contains(&byte) || others.contains(&byte))
+        };
         let fits = (1..=LONGEST).contains(&text.len())
             && text.as_bytes().first().is_some_and(plain)
-            && text.bytes().all(|byte| plain(&byte) || b"._-+@".contains(&byte));
+            && match text.split_once('@') {
+                Some((local, domain)) => is_part(local, b"'") && is_part(domain, b""),
+                None => is_part(text, b""),
+            };
         if fits && !has_token_form(text) {
             return Ok(Self(text.to_owned()));
         }
         let shown: String = text.escape_debug().take(80).collect();
         Err(AuthError::Invalid(format!(
-            "`{shown}` can't be the name of a user: write 1 to {LONGEST} of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, beginning with a letter or digit"
+            "`{shown}` can't be the name of a user: write 1 to {LONGEST} of a-z, 0-9, `.`, `_`, `-`, `+` and `@`, and `'` before an `@`, beginning with a letter or digit"
         )))
     }
 
@@ -57,7 +64,7 @@ impl UserName {
                 let bytes = label.as_bytes();
                 ends(bytes.first()) && ends(bytes.last())
             });
-        if !local.is_empty() && is_domain {
+        if local.split('.').all(|word| !word.is_empty()) && is_domain {
             return Ok(());
         }
         Err(AuthError::Invalid(format!(
