@@ -83,8 +83,27 @@ impl State {
     /// The plugin's standard error on one line, for example the message of a panic.
     pub fn last_words(&self) -> Option<String> {
         let contents = self.wasi.as_ref()?.errors.contents();
-        let text: String = String::from_utf8_lossy(&contents).chars().take(MOST_LOGGED).collect();
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = on_one_line(&String::from_utf8_lossy(&contents));
         (!line.is_empty()).then(|| self.without_secrets(&line))
+    }
+}
+
+/// Without the note on `RUST_BACKTRACE` that Rust prints after a panic: no plugin has environment variables.
+fn on_one_line(text: &str) -> String {
+    let text: String = text.chars().take(MOST_LOGGED).collect();
+    let lines = text.lines().filter(|line| !line.starts_with("note: run with `RUST_BACKTRACE"));
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_of_a_panic_is_one_line_without_the_note_on_backtraces() {
+        let text = "\nthread '<unnamed>' panicked at src/lib.rs:7:5:\nas  asked\n\
+                    note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n";
+        assert_eq!(on_one_line(text), "thread '<unnamed>' panicked at src/lib.rs:7:5: as asked");
+        assert_eq!(on_one_line(&"x".repeat(MOST_LOGGED + 1)).len(), MOST_LOGGED);
     }
 }
