@@ -91,7 +91,7 @@ fn explain(text: &str, file: &Path, error: &toml::de::Error) -> ConfigError {
     let at = error.span().map_or(0, |span| span.start);
     let line = text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
     let message = error.message().lines().next().unwrap_or_default();
-    let key = text.lines().nth(line - 1).and_then(|line| line.split_once('=')).map(|(key, _)| key.trim());
+    let key = key_at(text, at);
     let message = unknown_key(message).or_else(|| missing_key(message)).unwrap_or_else(|| {
         match (wrong_type(message), key) {
             (Some(wanted), Some(key)) => format!("`{key}` must be {wanted}"),
@@ -101,6 +101,24 @@ fn explain(text: &str, file: &Path, error: &toml::de::Error) -> ConfigError {
         }
     });
     ConfigError::Parse { file: file.display().to_string(), line, message }
+}
+
+/// The key of the value at this place. In a table on one line it is that of its member, with the key of
+/// the table before it.
+fn key_at(text: &str, at: usize) -> Option<String> {
+    let before = text.get(..at)?;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let (outer, _) = text.get(start..)?.lines().next()?.split_once('=')?;
+    let outer = outer.trim();
+    let before = before.get(start..)?.rsplit_once('=').map_or("", |(before, _)| before);
+    let is_key = |key: &str| {
+        !key.is_empty()
+            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+            // Not a part of a text, which may be a secret.
+            && ['"', '\''].iter().all(|quote| before.matches(*quote).count().is_multiple_of(2))
+    };
+    let inner = before.rsplit_once(['{', ',']).map(|(_, key)| key.trim()).filter(|key| is_key(key));
+    Some(inner.map_or_else(|| outer.to_owned(), |inner| format!("{outer}.{inner}")))
 }
 
 fn missing_key(message: &str) -> Option<String> {

@@ -257,6 +257,10 @@ fn a_value_of_a_wrong_type_is_told_in_the_words_of_the_file() {
         ("[auth]\nanonymous = \"x\"\n", "`anonymous` must be a list in brackets"),
         ("[storage]\ntype = \"other\"\n", "`type` must be one of `"),
         ("[mount.demo]\nbase_path = 7\n", "`base_path` must be a string"),
+        ("[mount.demo]\nfeatures = { search = \"yes\" }\n", "`features.search` must be `true` or `false`"),
+        ("[mount.demo]\nfeatures = { a = true, b-c=1 }\n", "`features.b-c` must be `true` or `false`"),
+        ("[mount.demo.features]\nsearch = \"a, b = {c = d\"\n", "`search` must be `true` or `false`"),
+        ("[auth]\nanonymous = [\"a, b=c\", 7]\n", "`anonymous` must be a string"),
     ] {
         let refused = refusal(text);
         assert!(refused.contains(told), "{refused}");
