@@ -221,11 +221,16 @@ fn a_long_name_is_cut() {
 
 #[test]
 fn bytes_that_are_not_utf_8_are_told_as_such() {
-    let text = b"{\"name\": \"Ren\xe9\"}".as_slice();
-    let told = parse::<NewThing>(text).unwrap_err().to_string();
-    let at = text.iter().position(|byte| *byte == 0xe9).unwrap() + 1;
-    assert_eq!(
-        told,
-        format!("the body is not valid JSON at byte {at}: JSON is UTF-8, and the bytes there are not")
-    );
+    for text in [
+        b"{\"name\": \"Ren\xe9\"}".as_slice(),
+        b"{\"name\": \"a\", \"words\": {\"x\": \"\xe9\"}}",
+        b"{\"\xe9\": 1}",
+    ] {
+        let told = parse::<NewThing>(text).unwrap_err().to_string();
+        let at = text.iter().position(|byte| *byte == 0xe9).unwrap() + 1;
+        assert_eq!(
+            told,
+            format!("the body is not valid JSON at byte {at}: JSON is UTF-8, and the bytes there are not")
+        );
+    }
 }

@@ -44,6 +44,17 @@ fn what_a_found_file_requires_is_served_as_it_was_written() {
     assert_eq!(page(&host, "/simple/demo/")["files"][0]["requires-python"], ">=3.6.*");
     let html = get(&host, "/simple/demo/").text();
     assert!(html.contains("data-requires-python=\"&gt;=3.6.*\""), "{html}");
+    let reply = Upload::wheel("demo", "1.1")
+        .content(samples::wheel_with("demo-1.1", &metadata.replace("Version: 1.0", "Version: 1.1"), &[]))
+        .send(&host.as_user("ann"));
+    assert_eq!(reply.status(), 400);
+    assert!(reply.text().contains(">=3.6.*"), "{}", reply.text());
+    Upload::wheel("demo", "2.0").done(&host);
+    assert_eq!(
+        page(&host, "/simple/demo/")["files"][0]["requires-python"],
+        ">=3.6.*",
+        "also in our document"
+    );
 }
 
 #[test]
