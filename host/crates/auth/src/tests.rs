@@ -389,7 +389,14 @@ async fn a_token_that_nobody_uses_expires_and_one_in_use_does_not() {
 #[tokio::test]
 async fn a_user_has_a_limited_number_of_tokens_and_few_without_a_password_check() {
     let limits = Limits { tokens_per_user: 8, ..Limits::default() };
-    let auth = Auth::within(limits, Stores::in_memory(), Vec::new(), ConfiguredGroups::default(), None, Clock::without_waiting());
+    let auth = Auth::within(
+        limits,
+        Stores::in_memory(),
+        Vec::new(),
+        ConfiguredGroups::default(),
+        None,
+        Clock::without_waiting(),
+    );
     add_user(&auth, "ann", &[]).await;
     let ann = caller(&auth, "ann").await;
     let mut answers = Vec::new();

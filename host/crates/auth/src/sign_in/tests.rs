@@ -77,7 +77,14 @@ async fn one_outdated_password_sent_again_and_again_is_one_wrong_attempt() {
 #[tokio::test]
 async fn few_sign_ins_hold_places_at_one_time_and_the_others_are_told_to_come_back() {
     let limits = Limits { sign_ins_in_place: 2, ..Limits::default() };
-    let auth = Auth::within(limits, Stores::in_memory(), Vec::new(), ConfiguredGroups::default(), None, Clock::without_waiting());
+    let auth = Auth::within(
+        limits,
+        Stores::in_memory(),
+        Vec::new(),
+        ConfiguredGroups::default(),
+        None,
+        Clock::without_waiting(),
+    );
     let names: Vec<String> = (0..6).map(|number| format!("name{number}")).collect();
     for name in &names {
         add_user(&auth, name, &[]).await;
