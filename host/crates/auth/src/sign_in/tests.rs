@@ -10,6 +10,7 @@
 use futures_util::future::join_all;
 
 use super::*;
+use crate::ConfiguredGroups;
 use crate::clock::Clock;
 use crate::tests::{HERE, PASSWORD, add_user, host};
 use crate::{Limits, Stores};
