@@ -136,6 +136,18 @@ fn found(repository: &RepositoryName, digest: &ContentDigest, look: Look) -> Res
     }
 }
 
+/// Why the bytes of the blob are not those of its digest; none if they are, or are not here. The host reads
+/// the whole blob.
+pub fn other_content(digest: &ContentDigest) -> Result<Option<Error>, Error> {
+    let key = layout::blob(digest);
+    let Some(computed) = storage::digests(&key, &[digest.algorithm().as_str()])? else { return Ok(None) };
+    if computed.contains(&digest.to_host()) {
+        return Ok(None);
+    }
+    let computed = computed.first().map(ToString::to_string).unwrap_or_default();
+    Ok(Some(Error::damaged(key, format!("its content is {computed}: push it again"))))
+}
+
 enum Look {
     Member(Member),
     /// The blob has this size, which is not the member's.

@@ -15,6 +15,9 @@ use crate::{holdings, layout, membership, pending};
 /// How much too early a store may say that an object was written, with room to spare; in
 /// milliseconds.
 const MARGIN: u64 = 10_000;
+/// The digest of a blob up to this size is computed before it is served, in bytes: configurations are
+/// smaller. The client verifies a larger one.
+const SMALL: u64 = 64 << 10;
 
 /// For a caller who may push, the blob is then kept for a while, because clients do not upload what
 /// they have found.
@@ -29,6 +32,11 @@ pub fn read_blob(call: &Call) -> Result<Response, Error> {
             Found::Nothing => return Err(unknown(&digest)),
         },
     };
+    if member.size().is_some_and(|size| size <= SMALL)
+        && let Some(error) = membership::other_content(&digest)?
+    {
+        return Err(damaged(call, &repository, error, unknown(&digest)));
+    }
     let mut response = Response::new(200)
         .content_type(BYTES)
         .header(CONTENT_DIGEST, &digest.to_string())

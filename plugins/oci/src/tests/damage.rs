@@ -77,6 +77,38 @@ fn a_blob_of_another_size_is_not_served_and_is_repaired_by_the_next_push() {
 }
 
 #[test]
+fn a_small_blob_with_other_bytes_is_not_served_and_is_repaired_by_the_next_push() {
+    let host = host();
+    let ann = host.as_user("ann");
+    push(&host, "a", "v1", "layer");
+    let (path, key) = (format!("/v2/a/blobs/{}", digest("layer")), blob_key("layer"));
+    host.insert(&key, "lawyer".get(..5).unwrap()).unwrap();
+    wait(&host);
+    assert_refused(&get(&host, &path), 500, "UNKNOWN", "damaged");
+    assert!(logged(&host, &key));
+    assert_eq!((head(&host.anonymous(), &path), head(&ann, &path)), (500, 404));
+    upload(&ann, "a", "layer");
+    assert_eq!(get(&host, &path).bytes(), b"layer");
+    assert_eq!(head(&ann, &path), 200);
+}
+
+#[test]
+fn a_large_blob_with_other_bytes_is_found_by_verify() {
+    let host = host();
+    let large = "x".repeat(100_000);
+    push(&host, "a", "v1", &large);
+    let key = blob_key(&large);
+    host.insert(&key, "y".repeat(100_000)).unwrap();
+    wait(&host);
+    assert_eq!(
+        get(&host, &format!("/v2/a/blobs/{}", digest(&large))).status(),
+        200,
+        "the client verifies it"
+    );
+    assert_eq!(host.upkeep().verify::<Oci>().unwrap().damaged, [key]);
+}
+
+#[test]
 fn a_damaged_blob_is_not_mounted() {
     for damage in ["emptied", "lost"] {
         let host = host();
