@@ -39,6 +39,8 @@ pub enum Error {
     Misused(String),
     /// Not granted to this plugin, or not allowed to the account.
     Denied(String),
+    /// The client has reached a limit of its own, e.g. of open uploads: 429.
+    TooMany(String),
     /// The storage or another service does not answer; trying again may help.
     Unavailable(String),
     /// Errors that later versions of the contract add. `code` is a stable word, e.g. `storage-full`.
@@ -74,6 +76,7 @@ impl Error {
             Error::DigestMismatch { .. } | Error::Truncated | Error::Invalid(_) | Error::BadJson(_) => 400,
             Error::TooLarge(_) => 413,
             Error::Denied(_) => 403,
+            Error::TooMany(_) => 429,
             Error::Unavailable(_) => 503,
             Error::Other { code, .. } if code == "storage-full" => 507,
             Error::Damaged { .. } | Error::Misconfigured(_) | Error::Misused(_) | Error::Other { .. } => 500,
@@ -132,6 +135,7 @@ impl fmt::Display for Error {
             Error::Truncated => formatter.write_str("the request's body ended too early: send it again"),
             Error::Invalid(message)
             | Error::Denied(message)
+            | Error::TooMany(message)
             | Error::Misconfigured(message)
             | Error::Misused(message) => formatter.write_str(message),
             Error::BadJson(error) => error.fmt(formatter),

@@ -6,6 +6,12 @@ use crate::storage::clash;
 use crate::types::{Digest, ObjectInfo, Precondition};
 use crate::{Error, sys};
 
+/// How many uploads this caller may have open on this mount, if the last [`Upload::start`] of this request
+/// was refused because the caller has that many open. `start` answers with it already.
+pub fn reached_limit() -> Option<u64> {
+    sys::reached_limit()
+}
+
 /// See `wit/uploads.wit`.
 pub struct Upload {
     raw: sys::Upload,
@@ -13,9 +19,18 @@ pub struct Upload {
 
 impl Upload {
     /// `label` is a note of the plugin, e.g. the repository that the upload belongs to. `compute` lists
-    /// the algorithms of the digests that `finish` will expect.
+    /// the algorithms of the digests that `finish` will expect. `TooMany` if the caller has as many
+    /// uploads open as a caller may have. A host of contract 0.1.0 does not load a plugin that calls this
+    /// function.
     pub fn start(label: &str, compute: &[&str]) -> Result<Upload, Error> {
-        sys::Upload::start(label, compute).map(|raw| Upload { raw })
+        let started = sys::Upload::start(label, compute).map(|raw| Upload { raw });
+        started.map_err(|error| match (error, sys::reached_limit()) {
+            (Error::Unavailable(_), Some(most)) => Error::TooMany(format!(
+                "you have {most} uploads open, and more are not allowed: finish or cancel some, or wait until they \
+                 expire"
+            )),
+            (error, _) => error,
+        })
     }
 
     /// None if the upload never existed, was finished or cancelled, or has expired.

@@ -157,6 +157,7 @@ fn a_protocol_without_lines_of_its_own_answers_with_the_defaults() {
         (Error::NotFound, (404, "not_found")),
         (Error::Conflict, (409, "conflict")),
         (Error::TooLarge(1), (413, "too_large")),
+        (Error::TooMany("2 uploads are open".to_owned()), (429, "too_many")),
         (Error::Truncated, (400, "bad_body")),
         (Error::Invalid("why".to_owned()), (400, "bad_body")),
         (packhouse_plugin::json::parse::<u32>(b"[]").unwrap_err().into(), (400, "bad_body")),

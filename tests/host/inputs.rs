@@ -158,6 +158,7 @@ const FUNCTIONS: &[(&str, Recorded)] = &[
     ("upkeep.step.damaged", NotInARequest),
     ("upkeep.step.rebuilt", NotInARequest),
     ("upkeep.step.checked", NotInARequest),
+    ("uploads.reached-limit", NOTHING),
     ("uploads.upload.start", CHANGE),
     ("uploads.upload.open", CHANGE),
     ("uploads.upload.id", CHANGE),

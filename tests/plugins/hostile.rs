@@ -268,7 +268,7 @@ async fn a_caller_has_a_few_uploads_open() {
         ann.get("/one-upload").await.expect(201);
     }
     for _ in 0..3 {
-        ann.get("/one-upload").await.expect(503);
+        ann.get("/one-upload").await.expect(429);
     }
     assert_eq!(sessions(&registry), 5);
     // Those of others are counted for them.

@@ -73,6 +73,7 @@ impl ErrorFormat for Oci {
             Report::NotFound => UPLOAD_UNKNOWN,
             Report::Conflict | Report::Unavailable => BUSY,
             Report::TooLarge => TOO_LARGE,
+            Report::TooMany => TOO_MANY,
             Report::Truncated => SIZE_INVALID,
             Report::Internal => HOST,
         }

@@ -12,6 +12,7 @@ crate::descriptors! {
     TOO_LARGE 413 "too_large" "this is larger than the registry takes"
     SIGN_IN 401 "sign_in" "sign in first"
     FORBIDDEN 403 "forbidden" "this account lacks a permission"
+    TOO_MANY 429 "too_many" "this client has reached a limit; try again later"
     CONFLICT 409 "conflict" "somebody else changed it at the same time; try again"
     /// If the host says 503 or 507, the answer has that status.
     INTERNAL 500 "internal" "the registry met an internal error"

@@ -33,6 +33,8 @@ pub enum Report<'a> {
     Truncated,
     /// [`Error::Invalid`]. 400.
     Invalid,
+    /// [`Error::TooMany`]. 429.
+    TooMany,
     /// [`Error::Unavailable`]. 503.
     Unavailable,
     /// Damaged stored data, a wrong setting, a bug of the plugin, or any other error of the host.
@@ -64,6 +66,7 @@ impl Report<'_> {
             Report::NotFound => defaults::NOT_FOUND,
             Report::Conflict => defaults::CONFLICT,
             Report::TooLarge => defaults::TOO_LARGE,
+            Report::TooMany => defaults::TOO_MANY,
             Report::Unavailable | Report::Internal => defaults::INTERNAL,
         }
     }
@@ -78,6 +81,7 @@ impl Report<'_> {
             Error::Invalid(_) => Report::Invalid,
             Error::BadJson(_) => Report::BadJson,
             Error::Denied(_) => Report::Forbidden,
+            Error::TooMany(_) => Report::TooMany,
             Error::Unavailable(_) => Report::Unavailable,
             Error::Damaged { .. } | Error::Misconfigured(_) | Error::Misused(_) | Error::Other { .. } => {
                 Report::Internal

@@ -17,7 +17,7 @@ pub(crate) use storage::{
     store_now, wait_turn,
 };
 pub(crate) use upkeep::Step;
-pub(crate) use uploads::Upload;
+pub(crate) use uploads::{Upload, reached_limit};
 
 use self::convert::{from_digests, owned};
 use crate::Error;

@@ -20,7 +20,7 @@ pub(crate) use storage::{
     store_now, wait_turn,
 };
 pub(crate) use upkeep::Step;
-pub(crate) use uploads::Upload;
+pub(crate) use uploads::{Upload, reached_limit};
 
 use std::cell::RefCell;
 

@@ -155,6 +155,13 @@ impl Host {
         self
     }
 
+    /// Sets how many uploads one caller may have open. The default is 500.
+    #[must_use]
+    pub fn most_uploads(self, most: u64) -> Host {
+        self.state.borrow_mut().most_uploads = most;
+        self
+    }
+
     /// Sets the mount's limit of an upload in bytes. The default is 1 GiB.
     #[must_use]
     pub fn upload_limit(self, limit: u64) -> Host {

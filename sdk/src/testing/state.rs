@@ -128,6 +128,8 @@ pub(crate) struct AccessRules {
 
 pub(crate) struct StoredUpload {
     pub(crate) label: String,
+    /// The user who started it.
+    pub(crate) owner: Option<String>,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -177,6 +179,10 @@ pub(crate) struct State {
     pub(crate) store_ahead: i64,
     pub(crate) log: Vec<LogLine>,
     pub(crate) upload_limit: u64,
+    /// How many uploads one caller may have open.
+    pub(crate) most_uploads: u64,
+    /// The same, if the last start of an upload was refused because of it.
+    pub(crate) reached_uploads: Option<u64>,
     pub(crate) document_limit: u64,
     pub(crate) lost_races: BTreeMap<String, VecDeque<Option<Vec<u8>>>>,
     /// What others do before a key is changed.
@@ -229,6 +235,8 @@ impl Default for State {
             store_ahead: 0,
             log: Vec::new(),
             upload_limit: 1 << 30,
+            most_uploads: 500,
+            reached_uploads: None,
             document_limit: 96 << 20,
             lost_races: BTreeMap::new(),
             meanwhile: BTreeMap::new(),

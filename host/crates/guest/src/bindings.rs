@@ -33,6 +33,7 @@ wasmtime::component::bindgen!({
         "packhouse:plugin/uploads.[method]upload.id": trappable,
         "packhouse:plugin/uploads.[method]upload.label": trappable,
         "packhouse:plugin/uploads.[method]upload.offset": trappable,
+        "packhouse:plugin/uploads.reached-limit": trappable,
         "packhouse:plugin/uploads": async | trappable,
         "packhouse:plugin/auth.[method]account.id": trappable,
         "packhouse:plugin/auth.[method]account.name": trappable,

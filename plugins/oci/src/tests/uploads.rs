@@ -233,3 +233,18 @@ fn a_mount_without_a_source_looks_where_the_caller_may_read() {
     let mount = |digest: &str| bob.post(&format!("/v2/bob/x/blobs/uploads/?mount={digest}")).send::<Oci>();
     assert_eq!((mount(&hidden).status(), mount(&open).status()), (202, 201));
 }
+
+#[test]
+fn too_many_open_uploads_of_one_caller_are_the_callers_fault() {
+    let host = host().most_uploads(2);
+    let ann = host.as_user("ann");
+    let start = |by: &Actor| by.post("/v2/bob/app/blobs/uploads/").send::<Oci>();
+    assert_eq!((start(&ann).status(), start(&ann).status()), (202, 202));
+    let refused = start(&ann);
+    assert_refused(&refused, 429, "TOOMANYREQUESTS", "finish or cancel some");
+    assert!(host.log().is_empty(), "it is no failure of the registry: {:?}", host.log());
+    let open = host.uploads();
+    assert_eq!(start(&host.as_user("bob")).status(), 202, "those of others are counted for them");
+    assert_eq!(ann.delete(&format!("/v2/bob/app/blobs/uploads/{}", open[0])).send::<Oci>().status(), 204);
+    assert_eq!(start(&ann).status(), 202);
+}

@@ -8,6 +8,10 @@ use crate::types::{Digest, ObjectInfo, Precondition};
 
 pub(crate) struct Upload(uploads::Upload);
 
+pub(crate) fn reached_limit() -> Option<u64> {
+    uploads::reached_limit()
+}
+
 impl Upload {
     pub(crate) fn start(label: &str, compute: &[&str]) -> Result<Upload, Error> {
         Ok(Upload(uploads::Upload::start(label, &owned(compute))?))

@@ -15,6 +15,10 @@ pub(crate) struct Upload {
     _resource: Resource,
 }
 
+pub(crate) fn reached_limit() -> Option<u64> {
+    state::current().borrow().reached_uploads
+}
+
 impl Upload {
     pub(crate) fn start(label: &str, compute: &[&str]) -> Result<Upload, Error> {
         state::call();
@@ -28,8 +32,14 @@ impl Upload {
             state.fail_if_asked()?;
             state.check_writable()?;
             state.usage.start_upload();
+            let owner = state.caller.as_ref().map(|caller| caller.name.clone());
+            let open = state.uploads.values().filter(|upload| upload.owner == owner).count() as u64;
+            state.reached_uploads = (open >= state.most_uploads).then_some(state.most_uploads);
+            if state.reached_uploads.is_some() {
+                return Err(Error::Unavailable("this caller has too many uploads open".to_owned()));
+            }
             let id = Digest::from_bytes("random", &state.random(16)).hex;
-            let upload = StoredUpload { label: label.to_owned(), bytes: Vec::new() };
+            let upload = StoredUpload { label: label.to_owned(), owner, bytes: Vec::new() };
             state.uploads.insert(id.clone(), upload);
             id
         };

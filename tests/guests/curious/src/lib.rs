@@ -11,7 +11,7 @@ use packhouse_plugin::digests::SHA256;
 use packhouse_plugin::storage::{
     self, ListingOptions, Packed, Packing, Precondition, Reader, Staged, Writer,
 };
-use packhouse_plugin::uploads::Upload;
+use packhouse_plugin::uploads::{self, Upload};
 use packhouse_plugin::{
     Body, Description, Error, Part, Protocol, Request, Response, SaveOptions, auth, clock, digests, log,
     random, settings,
@@ -258,6 +258,10 @@ fn of_writer(function: &str) -> Called {
 }
 
 fn of_uploads(function: &str, request: &Request) -> Called {
+    if function == "reached-limit" {
+        _ = uploads::reached_limit();
+        return Ok(true);
+    }
     if function == "upload.open" {
         return Upload::open("unknown").map(|_| true);
     }

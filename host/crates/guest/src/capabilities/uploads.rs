@@ -25,7 +25,11 @@ impl State {
     }
 }
 
-impl wit::Host for State {}
+impl wit::Host for State {
+    fn reached_limit(&mut self) -> wasmtime::Result<Option<u64>> {
+        Ok(self.usage.reached_uploads())
+    }
+}
 
 impl wit::HostUpload for State {
     async fn start(
@@ -42,9 +46,11 @@ impl wit::HostUpload for State {
         let owner = self.access.upload_owner().await?;
         let most = self.access.limits()?.open_uploads;
         let storage = self.access.storage_for_bytes()?;
-        let upload =
-            storage.start_upload(&label, &algorithms(&compute)?, Owner { name: &owner, most }).await?;
-        self.push_upload(upload)
+        let started =
+            storage.start_upload(&label, &algorithms(&compute)?, Owner { name: &owner, most }).await;
+        let has_too_many = matches!(started, Err(StorageError::Busy(_)));
+        self.usage.reach_uploads(has_too_many.then_some(most as u64));
+        self.push_upload(started?)
     }
 
     async fn open(&mut self, id: String) -> Result<Option<Resource<UploadSession>>, HostError> {

@@ -70,6 +70,7 @@ pub struct Usage {
     uploads_started: u32,
     uploads_opened: u32,
     has_finished_upload: bool,
+    reached_uploads: Option<u64>,
 }
 
 impl Usage {
@@ -87,6 +88,7 @@ impl Usage {
             uploads_started: 0,
             uploads_opened: 0,
             has_finished_upload: false,
+            reached_uploads: None,
         }
     }
 
@@ -143,6 +145,15 @@ impl Usage {
             return Err(reached(format!("more than {MOST_UPLOADS_STARTED} uploads started in one request")));
         }
         Ok(())
+    }
+
+    /// The caller has `most` uploads open and may not start another. None after an upload was started.
+    pub fn reach_uploads(&mut self, most: Option<u64>) {
+        self.reached_uploads = most;
+    }
+
+    pub fn reached_uploads(&self) -> Option<u64> {
+        self.reached_uploads
     }
 
     pub fn open_upload(&mut self) -> wasmtime::Result<()> {
