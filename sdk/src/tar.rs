@@ -78,6 +78,9 @@ pub struct Entry {
     /// Bytes.
     pub size: u64,
     pub kind: Kind,
+    /// Its header and those of its extensions are in the form of POSIX: each number is octal, except those of
+    /// the owner, and nothing follows the end of a path or a number. Programs differ on other headers.
+    pub is_plain: bool,
 }
 
 impl Entry {
@@ -87,7 +90,7 @@ impl Entry {
     /// records of several lines, an entry after a single block of zeros.
     pub fn read(archive: &mut impl Read) -> Result<Option<Entry>, Error> {
         let mut extensions = Extensions::default();
-        let mut is_extended = false;
+        let (mut is_extended, mut is_plain) = (false, true);
         loop {
             let block = read_block(archive)?;
             let Some(block) = block.filter(|block| !is_zero(block)) else {
@@ -96,6 +99,7 @@ impl Entry {
             };
             let header = Header(&block);
             header.check()?;
+            is_plain &= header.is_plain();
             if matches!(header.kind(), b'x' | b'L' | b'K') && !header.may_be_extension() {
                 return Err(Error::NotTar);
             }
@@ -103,7 +107,7 @@ impl Entry {
                 b'x' => extensions.add_records(&read_extension(archive, header.size()?)?)?,
                 b'L' => extensions.set_path(until_nul(&read_extension(archive, header.size()?)?))?,
                 b'K' => extensions.set_target(until_nul(&read_extension(archive, header.size()?)?))?,
-                _ => return extensions.apply_to(&header).map(Some),
+                _ => return extensions.apply_to(&header, is_plain).map(Some),
             }
             is_extended = true;
         }
@@ -181,7 +185,7 @@ impl Extensions {
         set_once(&mut self.target, target.to_vec())
     }
 
-    fn apply_to(self, header: &Header<'_>) -> Result<Entry, Error> {
+    fn apply_to(self, header: &Header<'_>, is_plain: bool) -> Result<Entry, Error> {
         Ok(Entry {
             path: self.path.unwrap_or_else(|| header.path()),
             target: self.target.unwrap_or_else(|| header.target()),
@@ -199,6 +203,7 @@ impl Extensions {
                 b'g' => Kind::GlobalHeader,
                 _ => Kind::Other,
             },
+            is_plain,
         })
     }
 }
@@ -232,6 +237,23 @@ impl Header<'_> {
         // Python reads the prefix field in archives of any format.
         let is_plain = self.is_posix() || self.field(345, 1) == b"\0";
         if sum == stated && is_plain { Ok(()) } else { Err(Error::NotTar) }
+    }
+
+    fn is_plain(&self) -> bool {
+        let octal = |(start, length)| is_octal(self.field(start, length));
+        // The mode, the size, the time, the checksum, the version, and the numbers of a device.
+        let numbers = [(100, 8), (124, 12), (136, 12), (148, 8), (263, 2), (329, 8), (337, 8)];
+        // The GNU format and others have large numbers of users and groups in binary.
+        let owner = |(start, length)| {
+            let field = self.field(start, length);
+            is_octal(field) || matches!(field.first(), Some(0x80 | 0xff))
+        };
+        let is_path = |(start, length)| !padding_off(self.field(start, length)).contains(&0);
+        let is_link = matches!(self.kind(), b'1' | b'2');
+        numbers.into_iter().all(octal)
+            && [(108, 8), (116, 8)].into_iter().all(owner)
+            && [(0, 100), (345, 155)].into_iter().all(is_path)
+            && (!is_link || is_path((157, 100)))
     }
 
     fn is_posix(&self) -> bool {
@@ -342,6 +364,15 @@ fn padded(size: u64) -> u64 {
 
 fn until_nul(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+fn padding_off(field: &[u8]) -> &[u8] {
+    let end = field.iter().rposition(|byte| !matches!(byte, 0 | b' ')).map_or(0, |last| last + 1);
+    field.get(..end).unwrap_or_default()
+}
+
+fn is_octal(field: &[u8]) -> bool {
+    padding_off(field).trim_ascii_start().iter().all(|byte| matches!(byte, b'0'..=b'7'))
 }
 
 fn octal(field: &[u8]) -> Option<u64> {

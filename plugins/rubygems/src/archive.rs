@@ -63,6 +63,8 @@ pub enum ArchiveError {
     Outside(String),
     /// A path that is the gem's folder itself, or a link to it.
     Folder(String),
+    /// An entry whose tar header RubyGems does not read.
+    Header(String),
     /// A link without a target.
     NoTarget(String),
     /// A path below that of a file.
@@ -96,6 +98,10 @@ impl fmt::Display for ArchiveError {
             Self::Folder(path) => {
                 write!(formatter, "the gem contains {path:?}, which is, or links to, the gem's folder itself")
             }
+            Self::Header(path) => write!(
+                formatter,
+                "the gem contains {path:?} with a tar header that RubyGems does not read; build the gem again"
+            ),
             Self::NoTarget(path) => write!(formatter, "the gem contains {path:?}, a link without a target"),
             Self::BelowFile(path) => {
                 write!(formatter, "the gem contains {path:?} in the folder of a name that is also a file")
@@ -142,7 +148,7 @@ struct Part {
 
 /// The gemspec of a gem, when all else in the file is as it should be too.
 pub fn read(gem: &mut impl Source) -> Result<Gemspec, ArchiveError> {
-    let parts = list_parts(gem)?;
+    let parts = list_parts(gem, true)?;
     tar::finish(gem).map_err(|error| tar_failed(&error))?;
     check_checksums(gem, &parts)?;
     let spec = Gemspec::parse_pushed(&read_metadata(gem, &parts)?).map_err(ArchiveError::Gemspec)?;
@@ -153,7 +159,7 @@ pub fn read(gem: &mut impl Source) -> Result<Gemspec, ArchiveError> {
 
 /// The gemspec of a gem that is in the registry already. The rest was checked when it was pushed.
 pub fn read_gemspec_alone(gem: &mut impl Source) -> Result<Gemspec, ArchiveError> {
-    let parts = list_parts(gem)?;
+    let parts = list_parts(gem, false)?;
     read_gemspec(gem, &parts)
 }
 
@@ -171,15 +177,20 @@ pub fn read_head(head: &[u8]) -> Result<Option<Gemspec>, ArchiveError> {
     Gemspec::parse_pushed(&bytes).map(Some).map_err(ArchiveError::Gemspec)
 }
 
-fn list_parts(gem: &mut impl Source) -> Result<Vec<Part>, ArchiveError> {
+fn list_parts(gem: &mut impl Source, is_pushed: bool) -> Result<Vec<Part>, ArchiveError> {
     let mut parts: Vec<Part> = Vec::new();
     let end = gem.seek(SeekFrom::End(0)).map_err(|error| failed(&error, "gem"))?;
     gem.seek(SeekFrom::Start(0)).map_err(|error| failed(&error, "gem"))?;
     while let Some(entry) = Entry::read(gem).map_err(|error| tar_failed(&error))? {
         let offset = gem.stream_position().map_err(|error| failed(&error, "gem"))?;
         let name = String::from_utf8_lossy(&entry.path).chars().take(200).collect::<String>();
+        // RubyGems does not see spaces at the end.
+        let name = name.trim_end_matches(' ').to_owned();
         if parts.is_empty() && name.contains("MD5SUM =") {
             return Err(ArchiveError::Old);
+        }
+        if !entry.is_plain && is_pushed {
+            return Err(ArchiveError::Header(name));
         }
         let behind =
             offset.checked_add(entry.size).filter(|behind| *behind <= end).ok_or(ArchiveError::NotTar)?;

@@ -15,6 +15,8 @@ pub use requirement::{Requirement, RequirementError};
 mod requirement;
 mod strict;
 
+/// What Ruby makes of the document.
+const CLASS: &str = "Gem::Specification";
 /// The longest text that may stand in one field, in bytes.
 const LONGEST: usize = 64 << 10;
 /// The most dependencies, authors, licenses and members of `metadata`.
@@ -57,6 +59,8 @@ pub enum GemspecError {
     NotUtf8,
     Yaml(YamlError),
     NoSpecification,
+    /// RubyGems adds `--- ` to the beginning, and does not find a specification then.
+    Beginning,
     Missing(&'static str),
     Name(NameError),
     Requirement(&'static str, RequirementError),
@@ -77,6 +81,9 @@ impl fmt::Display for GemspecError {
             Self::Yaml(error) => write!(formatter, "the gemspec cannot be read: {error}"),
             Self::NoSpecification => {
                 formatter.write_str("the metadata of the gem is not a Gem::Specification")
+            }
+            Self::Beginning => {
+                write!(formatter, "the gemspec does not begin with `--- !ruby/object:{CLASS}`")
             }
             Self::Missing(what) => write!(formatter, "the gemspec has no {what}"),
             Self::Name(error) => write!(formatter, "the gemspec is not valid: {error}"),
@@ -113,15 +120,16 @@ impl From<NameError> for GemspecError {
 impl Gemspec {
     /// The gemspec of a gem that is pushed. Also rejects what RubyGems loads, but does not install.
     pub fn parse_pushed(bytes: &[u8]) -> Result<Self, GemspecError> {
-        let spec = Self::parse(bytes)?;
-        strict::check(bytes)?;
+        let root = strict::parse(bytes)?;
+        let spec = Self::of(&root)?;
+        strict::check(&root)?;
         Ok(spec)
     }
 
     pub fn parse(bytes: &[u8]) -> Result<Self, GemspecError> {
         let text = std::str::from_utf8(bytes).map_err(|_| GemspecError::NotUtf8)?;
         let root = yaml::parse(text).map_err(GemspecError::Yaml)?;
-        if !root.is_a("Gem::Specification") {
+        if !root.is_a(CLASS) {
             return Err(GemspecError::NoSpecification);
         }
         Self::of(&root)
@@ -218,7 +226,9 @@ fn dependencies_of(root: &Node) -> Result<Vec<Dependency>, GemspecError> {
     for item in items {
         let name = text_of(item, "name")?.ok_or(GemspecError::Missing("name of a dependency"))?;
         let keys = ["requirement", "version_requirements", "version_requirement"];
-        let requirement = keys.iter().find_map(|key| item.get(key)).map(Requirement::of_yaml).transpose();
+        let is_something = |node: &&Node| node.text().is_some() || !matches!(node.kind, Kind::Scalar { .. });
+        let requirement = keys.iter().find_map(|key| item.get(key).filter(is_something));
+        let requirement = requirement.map(Requirement::of_yaml).transpose();
         let requirement =
             requirement.map_err(|error| GemspecError::Requirement("requirement of a dependency", error))?;
         let kind = item.get("type");

@@ -3,12 +3,14 @@
 //! nothing about gems except the tags that RubyGems allows.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 mod breaks;
+mod objects;
 mod quoted;
 mod typed;
 
@@ -30,6 +32,8 @@ const CLASSES: [&str; 8] = [
     "YAML::Syck::DefaultKey",
     "Syck::DefaultKey",
 ];
+/// The tags of what Ruby knows without a class.
+const BUILT_IN: [&str; 3] = ["!ruby/hash", "!ruby/array", "!ruby/string"];
 /// The symbols that RubyGems allows.
 const SYMBOLS: [&str; 2] = [":development", ":runtime"];
 /// The tags of symbols that are written without a colon.
@@ -65,6 +69,8 @@ pub enum YamlError {
     Class(String),
     /// A symbol that RubyGems does not load.
     Symbol(String),
+    /// A field of an object whose name Ruby does not accept.
+    Field(String),
     /// An alias of what is not there, or of a node that contains it.
     Alias,
 }
@@ -79,6 +85,12 @@ impl fmt::Display for YamlError {
             Self::Class(class) => write!(formatter, "it contains {class:?}, which RubyGems does not load"),
             Self::Symbol(symbol) => {
                 write!(formatter, "it contains the symbol {symbol:?}, which RubyGems does not load")
+            }
+            Self::Field(field) => {
+                write!(
+                    formatter,
+                    "it contains the field {field:?} in an object, which RubyGems does not load"
+                )
             }
             Self::Alias => formatter.write_str("it contains an alias of a value that is not complete"),
         }
@@ -119,6 +131,13 @@ impl Node {
         is_typed.then_some(text)
     }
 
+    /// Whether it is text, or nothing: not of a class, and not of a tag that Ruby does not know. Of such a
+    /// scalar Ruby makes a number if it looks like one.
+    pub fn is_text(&self) -> bool {
+        let has_tag = |tag: &str| ["!", "!str", "!binary", "!null", "!ruby/string"].contains(&tag);
+        matches!(self.kind, Kind::Scalar { .. }) && self.tag.as_deref().is_none_or(has_tag)
+    }
+
     /// The items of a list; none for anything else.
     pub fn items(&self) -> &[Rc<Node>] {
         if let Kind::List(items) = &self.kind { items } else { &[] }
@@ -137,12 +156,24 @@ impl Node {
     }
 }
 
-/// The first document of a text, as Ruby reads it.
+/// The first document of a text.
 pub fn parse(text: &str) -> Result<Rc<Node>, YamlError> {
+    parse_checked(text, |_| Ok(()))
+}
+
+/// The same, unless Ruby fails to make objects of it, or makes others than the document names.
+pub fn parse_pushed(text: &str) -> Result<Rc<Node>, YamlError> {
+    parse_checked(text, objects::check)
+}
+
+/// What is said of a node whose children are complete.
+type Check = fn(&Node) -> Result<(), YamlError>;
+
+fn parse_checked(text: &str, check: Check) -> Result<Rc<Node>, YamlError> {
     let mut text = breaks::replace(text);
     let mut read = 0;
     loop {
-        let error = match first_document(&text) {
+        let error = match first_document(&text, check) {
             Ok(root) => return root,
             Err(error) => error,
         };
@@ -155,8 +186,8 @@ pub fn parse(text: &str) -> Result<Rc<Node>, YamlError> {
 }
 
 /// The outer error is one of the syntax.
-fn first_document(text: &str) -> Result<Result<Rc<Node>, YamlError>, ScanError> {
-    let mut builder = Builder::default();
+fn first_document(text: &str, check: Check) -> Result<Result<Rc<Node>, YamlError>, ScanError> {
+    let mut builder = Builder { open: Vec::new(), anchors: BTreeMap::new(), nodes: 0, check };
     for event in Parser::new_from_str(text).keep_tags(true) {
         match builder.add(event?.0) {
             Ok(None) => {}
@@ -175,12 +206,12 @@ struct Open {
     children: Vec<Rc<Node>>,
 }
 
-#[derive(Default)]
 struct Builder {
     open: Vec<Open>,
     /// By the number of the anchor.
-    anchors: std::collections::BTreeMap<usize, Rc<Node>>,
+    anchors: BTreeMap<usize, Rc<Node>>,
     nodes: usize,
+    check: Check,
 }
 
 impl Builder {
@@ -195,7 +226,7 @@ impl Builder {
                     check_symbol(&text)?;
                 }
                 let kind = Kind::Scalar { text: text.into_owned(), is_plain };
-                self.place(anchor, Rc::new(Node { tag, kind }))
+                self.complete(anchor, Node { tag, kind })
             }
             Event::SequenceStart(anchor, tag) => self.begin(anchor, tag.as_deref(), false),
             Event::MappingStart(anchor, tag) => self.begin(anchor, tag.as_deref(), true),
@@ -236,7 +267,12 @@ impl Builder {
         } else {
             Kind::List(children)
         };
-        self.place(anchor, Rc::new(Node { tag, kind }))
+        self.complete(anchor, Node { tag, kind })
+    }
+
+    fn complete(&mut self, anchor: usize, node: Node) -> Result<Option<Rc<Node>>, YamlError> {
+        (self.check)(&node)?;
+        self.place(anchor, Rc::new(node))
     }
 
     fn place(&mut self, anchor: usize, node: Rc<Node>) -> Result<Option<Rc<Node>>, YamlError> {
@@ -261,17 +297,18 @@ impl Builder {
 fn check_tag(tag: Option<&Tag>, scalar: Option<&str>) -> Result<Option<String>, YamlError> {
     let Some(tag) = tag else { return Ok(None) };
     let text = format!("{}{}", tag.handle, tag.suffix);
-    let text =
-        text.strip_prefix("tag:yaml.org,2002:").map_or_else(|| text.clone(), |core| format!("!{core}"));
-    let text = text
-        .strip_prefix("tag:ruby.yaml.org,2002:")
-        .map_or_else(|| text.clone(), |own| format!("!ruby/{own}"));
+    let core = text.strip_prefix("tag:yaml.org,2002:");
+    // Of these Psych makes no objects.
+    if text.starts_with("tag:ruby.yaml.org,2002:") || core.is_some_and(|core| core.starts_with("ruby/")) {
+        return Err(YamlError::Class(shown(&text)));
+    }
+    let text = core.map_or_else(|| text.clone(), |core| format!("!{core}"));
     let is_loaded = match class_of(&text) {
-        Some(class) => CLASSES.contains(&class),
+        Some(class) => CLASSES.contains(&class) || class == "Hash",
         None if SYMBOL_TAGS.contains(&text.as_str()) => {
             scalar.is_some_and(|name| SYMBOLS.iter().any(|known| known.strip_prefix(':') == Some(name)))
         }
-        None if text.starts_with("!ruby/") => text == "!ruby/hash",
+        None if text.starts_with("!ruby/") => BUILT_IN.contains(&text.as_str()),
         // Also a class: `!map:Foo`. A set is one of Psych's.
         None => text != "!set" && !["!map:", "!seq:", "!str:"].iter().any(|prefix| text.starts_with(prefix)),
     };

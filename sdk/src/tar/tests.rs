@@ -217,3 +217,36 @@ fn a_global_header_is_known_by_its_type() {
 fn a_contiguous_file_is_no_file() {
     assert_eq!(read_all(&entry(b'7', "a", b"1")).unwrap()[0].0.kind, Kind::Other);
 }
+
+#[test]
+fn a_header_in_another_form_is_not_plain() {
+    let is_plain = |at: usize, bytes: &[u8]| {
+        let mut archive = entry(b'0', "a", b"1");
+        archive.splice(at..at + bytes.len(), bytes.iter().copied());
+        fix_checksum(&mut archive);
+        read_all(&archive).unwrap()[0].0.is_plain
+    };
+    for (at, bytes) in [
+        (0, b"a".as_slice()),
+        (0, b"a b  "),
+        (100, b"  644 \0"),
+        (108, b"\x80\0\0\0\0\0\0\x01"),
+        (157, b"a\0b"),
+    ] {
+        assert!(is_plain(at, bytes), "{bytes:?} at {at}");
+    }
+    for (at, bytes) in [
+        (0, b"a\0b".as_slice()),
+        (100, b"888"),
+        (100, b"644\0junk"),
+        (124, b"\x80\0\0\0\0\0\0\0\0\0\0\x01"),
+        (136, b"\x80\0\0\0\0\0\0\0\0\0\0\x01"),
+        (263, b"x"),
+    ] {
+        assert!(!is_plain(at, bytes), "{bytes:?} at {at}");
+    }
+    let mut archive = [entry(b'x', "pax", b"14 path=a/two\n"), entry(b'0', "a", b"1")].concat();
+    archive[100] = b'x';
+    fix_checksum(&mut archive);
+    assert!(!read_all(&archive).unwrap()[0].0.is_plain, "the header of an extension counts");
+}

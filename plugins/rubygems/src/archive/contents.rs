@@ -42,6 +42,9 @@ fn unreadable(error: &tar::Error) -> ArchiveError {
 fn check_entry(entry: &Entry, files: &mut Files) -> Result<(), ArchiveError> {
     let shown = || String::from_utf8_lossy(&entry.path).chars().take(200).collect();
     let outside = || ArchiveError::Outside(shown());
+    if !entry.is_plain {
+        return Err(ArchiveError::Header(shown()));
+    }
     let path = inside(&[], &entry.path).ok_or_else(outside)?;
     let mut is_folder = path.is_empty();
     if entry.kind == Kind::SymbolicLink {

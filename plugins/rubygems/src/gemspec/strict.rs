@@ -1,25 +1,54 @@
 //! What a pushed gem must not say: RubyGems loads it, and then fails to install the gem. Gems that are in
 //! a bucket already are still read.
 
-use super::{GemspecError, Kind, Node, yaml};
+use std::rc::Rc;
 
+use super::{CLASS, GemspecError, Kind, Node, YamlError, yaml};
+
+/// What the text of a specification begins with.
+const BEGINNING: &str = "--- ";
 /// The field of a specification, and of a `Gem::Version`.
 const VERSION: &str = "version";
 
-pub fn check(bytes: &[u8]) -> Result<(), GemspecError> {
+/// Where a text breaks a line for RubyGems.
+const BREAKS: [char; 7] = ['\n', '\u{b}', '\u{c}', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// The document as RubyGems reads it.
+pub fn parse(bytes: &[u8]) -> Result<Rc<Node>, GemspecError> {
     let text = std::str::from_utf8(bytes).map_err(|_| GemspecError::NotUtf8)?;
     check_characters(text)?;
-    let root = yaml::parse(text).map_err(GemspecError::Yaml)?;
-    for what in ["name", VERSION, "platform"] {
-        if let Some(node) = root.get(what) {
-            check_text(node.get(VERSION).filter(|_| what == VERSION).unwrap_or(node), what)?;
+    let is_begun = text.starts_with(BEGINNING);
+    let parsed =
+        if is_begun { yaml::parse_pushed(text) } else { yaml::parse_pushed(&format!("{BEGINNING}{text}")) };
+    match parsed {
+        Ok(root) if root.is_a(CLASS) => Ok(root),
+        Ok(_) | Err(YamlError::Syntax(_)) if !is_begun && has_specification(text) => {
+            Err(GemspecError::Beginning)
         }
+        Ok(_) => Err(GemspecError::NoSpecification),
+        Err(error) => Err(GemspecError::Yaml(error)),
     }
-    check_date(&root)?;
+}
+
+/// Whether the text is a specification without what RubyGems adds.
+fn has_specification(text: &str) -> bool {
+    yaml::parse(text).is_ok_and(|root| root.is_a(CLASS))
+}
+
+pub fn check(root: &Node) -> Result<(), GemspecError> {
+    for what in ["name", "platform"] {
+        root.get(what).map_or(Ok(()), |node| check_name(node, what))?;
+    }
+    root.get(VERSION).map_or(Ok(()), |node| check_version(node, VERSION))?;
+    check_date(root)?;
     for what in ["required_ruby_version", "required_rubygems_version"] {
-        root.get(what).map_or(Ok(()), |node| check_bounds(node, what))?;
+        root.get(what).map_or(Ok(()), |node| check_required(node, what))?;
     }
-    check_dependencies(&root)
+    check_format(root)?;
+    check_paths(root, "require_paths", |path| !path.contains(BREAKS))?;
+    check_paths(root, "extensions", |path| !path.contains(BREAKS))?;
+    check_executables(root)?;
+    check_dependencies(root)
 }
 
 /// The characters that YAML allows. A byte order mark hides the beginning of the document.
@@ -36,6 +65,65 @@ fn check_characters(text: &str) -> Result<(), GemspecError> {
 fn check_text(node: &Node, what: &'static str) -> Result<(), GemspecError> {
     let unquoted = |text: &str| GemspecError::Unquoted(what, text.chars().take(100).collect());
     node.typed().map_or(Ok(()), |text| Err(unquoted(text)))
+}
+
+/// Text, or an object of a platform.
+fn check_name(node: &Node, what: &'static str) -> Result<(), GemspecError> {
+    let is_platform =
+        || what == "platform" && matches!(node.kind, Kind::Map(_)) && node.is_a("Gem::Platform");
+    if node.is_text() {
+        check_text(node, what)
+    } else if is_platform() {
+        Ok(())
+    } else {
+        Err(GemspecError::Wrong(what, "text"))
+    }
+}
+
+/// A `Gem::Version`, or its text.
+fn check_version(node: &Node, what: &'static str) -> Result<(), GemspecError> {
+    let is_object = matches!(node.kind, Kind::Map(_)) && node.is_a("Gem::Version");
+    let text = if is_object { node.get(VERSION) } else { Some(node) };
+    match text.filter(|text| text.is_text() && text.text().is_some()) {
+        Some(text) => check_text(text, what),
+        None => Err(GemspecError::Wrong(what, "a Gem::Version")),
+    }
+}
+
+/// The number of the format.
+fn check_format(root: &Node) -> Result<(), GemspecError> {
+    let Some(node) = root.get("specification_version") else { return Ok(()) };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if node.text().is_some_and(|text| is_number(&text)) {
+        return Ok(());
+    }
+    Err(GemspecError::Wrong("specification_version", "a number"))
+}
+
+/// A list, or nothing.
+fn check_paths(root: &Node, what: &'static str, is_right: impl Fn(&str) -> bool) -> Result<(), GemspecError> {
+    let Some(node) = root.get(what) else { return Ok(()) };
+    let is_nothing = node.is_text() && node.text().is_none();
+    if !is_nothing && !matches!(node.kind, Kind::List(_)) {
+        return Err(GemspecError::Wrong(what, "a list"));
+    }
+    if node.items().iter().all(|item| item.text().is_none_or(|text| is_right(&text))) {
+        Ok(())
+    } else {
+        Err(GemspecError::Wrong(what, "a list of paths without line breaks"))
+    }
+}
+
+fn check_executables(root: &Node) -> Result<(), GemspecError> {
+    const WHAT: &str = "executables";
+    check_paths(root, WHAT, |_| true)?;
+    let items = root.get(WHAT).map(Node::items).unwrap_or_default();
+    let is_name = |item: &Node| item.is_text() && item.text().is_some() && item.typed().is_none();
+    if items.iter().all(|item| is_name(item)) {
+        Ok(())
+    } else {
+        Err(GemspecError::Wrong(WHAT, "a list of names"))
+    }
 }
 
 /// Text has to be a date. Of a number RubyGems makes today.
@@ -78,22 +166,33 @@ fn check_dependency(dependency: &Node) -> Result<(), GemspecError> {
         return Err(GemspecError::Wrong("type of a dependency", "the symbol :runtime or :development"));
     }
     let keys = ["requirement", "version_requirements", "version_requirement"];
-    let requirement = keys.iter().find_map(|key| dependency.get(key));
-    let is_requirement =
-        |node: &&Node| node.is_a("Gem::Requirement") || node.is_a("Gem::Version::Requirement");
-    match requirement.filter(is_requirement) {
+    let is_something = |node: &&Node| !node.is_text() || node.text().is_some();
+    let requirement = keys.iter().find_map(|key| dependency.get(key).filter(is_something));
+    match requirement.filter(|node| is_requirement(node)) {
         Some(requirement) => check_bounds(requirement, "requirement of a dependency"),
         None => Err(GemspecError::Wrong("requirement of a dependency", "a Gem::Requirement")),
     }
 }
 
-/// The versions of a requirement.
-fn check_bounds(requirement: &Node, what: &'static str) -> Result<(), GemspecError> {
-    let bounds = requirement.get("requirements").map(Node::items).unwrap_or_default();
-    for bound in bounds {
-        if let [_, version] = bound.items() {
-            check_text(version.get(VERSION).unwrap_or(version), what)?;
-        }
+fn is_requirement(node: &Node) -> bool {
+    node.is_a("Gem::Requirement") || node.is_a("Gem::Version::Requirement")
+}
+
+/// Any version if it is nothing. Ruby takes what is written in other ways for any version too.
+fn check_required(node: &Node, what: &'static str) -> Result<(), GemspecError> {
+    if is_requirement(node) {
+        return check_bounds(node, what);
     }
-    Ok(())
+    if node.is_text() { Ok(()) } else { Err(GemspecError::Wrong(what, "a Gem::Requirement")) }
+}
+
+/// The list of an object, with pairs of an operator and a version.
+fn check_bounds(requirement: &Node, what: &'static str) -> Result<(), GemspecError> {
+    let Some(Kind::List(bounds)) = requirement.get("requirements").map(|node| &node.kind) else {
+        return Err(GemspecError::Wrong(what, "a Gem::Requirement with a list of bounds"));
+    };
+    bounds.iter().try_for_each(|bound| match bound.items() {
+        [_, version] => check_version(version, what),
+        _ => Ok(()),
+    })
 }

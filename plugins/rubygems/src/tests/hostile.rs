@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::samples::{checksums, gem_of, gem_of_parts, gem_with_entries, gemspec, gzip};
-use packhouse_plugin::testing::archive::{tar, tar_entry, tar_of};
+use packhouse_plugin::testing::archive::{fix_checksums, tar, tar_entry, tar_of};
 
 fn spec() -> String {
     gemspec("demo", "1.0", "ruby", "")
@@ -106,7 +106,8 @@ fn a_gemspec_that_could_do_harm_is_refused() {
         .fold(spec() + "a0: &a0 [x,x]\n", |text, n| format!("{text}a{n}: &a{n} [*a{0},*a{0}]\n", n - 1));
     pushed_gem(&host(), of(&bomb));
     refused(&of("--- {}\n"), "not a Gem::Specification");
-    refused(&of("a: [\n"), "not valid YAML");
+    refused(&of("--- \na: [\n"), "not valid YAML");
+    refused(&of("a: [\n"), "not a Gem::Specification");
     refused(&of(&spec().replace("name: demo", "name: \"de\\r\\nmo\"")), "not a valid gem name");
     refused(&of(&spec().replace("version: '1.0'", "version: \"1.0\\nevil 9.9\"")), "not a valid version");
     refused(&of(&spec().replace("platform: ruby", "platform: \"a\\nb\"")), "not a valid platform");
@@ -186,6 +187,117 @@ fn a_gemspec_that_rubygems_does_not_install_is_refused() {
         &of(&gemspec("demo", "1.0", "ruby", "dependencies:\n- {name: rack}\n")),
         "not one of Gem::Dependency",
     );
+}
+
+/// RubyGems adds `--- ` to a text that does not begin with it.
+#[test]
+fn a_gemspec_that_begins_with_something_else_is_refused() {
+    let of = |text: &str| gem_of(text, &[("a", b"x")]);
+    for before in ["%YAML 1.1\n", "%TAG !r! tag:ruby.yaml.org,2002:\n", "# a comment\n", "\n"] {
+        refused(
+            &of(&(before.to_owned() + &spec())),
+            "does not begin with `--- !ruby/object:Gem::Specification`",
+        );
+    }
+    refused(&of(&spec().replacen("--- ", "---\n", 1)), "does not begin with");
+    for text in
+        [spec().replacen("--- ", "", 1), spec().replacen("--- ", "---  ", 1), spec() + "# a comment\n"]
+    {
+        pushed_gem(&host(), of(&text));
+    }
+}
+
+#[test]
+fn an_object_that_ruby_does_not_make_is_refused() {
+    let text = gemspec("demo", "1.0", "ruby", &samples::dependencies(&[("rack", ">=", "2.0")]));
+    let with = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        gem_of(&text.replacen(from, to, 1), &[("a", b"x")])
+    };
+    for class in ["Specification", "Version", "Dependency", "Requirement"] {
+        let class = format!("!ruby/object:Gem::{class}");
+        for tag in [format!("!{class}"), format!("!<tag:ruby.yaml.org,2002:{}>", &class[6..])] {
+            refused(&with(&class, &tag), "which RubyGems does not load");
+        }
+    }
+    refused(&with("version: !ruby/object:Gem::Version\n", "version:\n"), "the version in the gemspec is not");
+    refused(
+        &with("platform: ruby", "platform: {cpu: x86, os: linux}"),
+        "the platform in the gemspec is not text",
+    );
+    let bounds = "requirements:\n    - - \">=\"\n      - !ruby/object:Gem::Version\n        version: '2.0'\n";
+    for none in ["requirements:\n", "none: true\n", "requirements: '>= 2'\n"] {
+        refused(&with(bounds, none), "not a Gem::Requirement with a list of bounds");
+    }
+    pushed_gem(&host(), with(bounds, "requirements: []\n"));
+    let requires = |bounds: &str| {
+        let field = format!("summary: x\nrequired_ruby_version: !ruby/object:Gem::Requirement\n  {bounds}");
+        with("summary: A gem called demo\n", &field)
+    };
+    refused(&requires("requirements:\n"), "required_ruby_version in the gemspec is not a Gem::Requirement");
+    refused(&requires("requirements:\n  - - '>='\n    - {version: '1'}\n"), "is not a Gem::Version");
+    refused(&requires("requirements: []\n  a-b: c\n"), "the field \"a-b\" in an object");
+    pushed_gem(&host(), requires("requirements: []\n"));
+    for (field, sentence) in [
+        ("foo-bar: 1", "the field \"foo-bar\" in an object"),
+        ("<<: {name: other}", "the field \"<<\" in an object"),
+        ("!binary bmFtZQ==: other", "in an object, which RubyGems does not load"),
+        ("executables: foo", "the executables in the gemspec is not a list"),
+        ("executables: [1]", "the executables in the gemspec is not a list of names"),
+        ("extensions: [\"a\\nb\"]", "the extensions in the gemspec is not a list of paths"),
+        ("x: !float abc", "\"!float\", which RubyGems does not load"),
+        ("x: !omap {a: b}", "\"!omap\", which RubyGems does not load"),
+    ] {
+        refused(&with("summary: A gem called demo", &format!("summary: x\n{field}")), sentence);
+    }
+    refused(
+        &with("require_paths:\n- lib", "require_paths: lib"),
+        "the require_paths in the gemspec is not a list",
+    );
+    refused(&with("require_paths:\n- lib", "require_paths:\n- \"a\\Lb\""), "without line breaks");
+    for number in ["", "x", "4.5", "[4]"] {
+        let field = format!("specification_version: {number}");
+        refused(&with("specification_version: 4", &field), "the specification_version in the gemspec");
+    }
+    pushed_gem(&host(), with("specification_version: 4", "specification_version: '4'"));
+}
+
+#[test]
+fn a_tar_header_that_rubygems_does_not_read_is_refused() {
+    const SENTENCE: &str = "with a tar header that RubyGems does not read";
+    let header = |at: usize, bytes: &[u8]| {
+        let mut entry = tar_entry(b'0', "lib/a.rb", b"x");
+        entry[at..at + bytes.len()].copy_from_slice(bytes);
+        // A size in binary keeps `fix_checksums` from the rest.
+        let mut archive = tar_of([entry]);
+        fix_checksums(&mut archive[..512]);
+        archive
+    };
+    let (metadata, data) = (gzip(spec().as_bytes()), data());
+    for (at, bytes) in [
+        (0, b"a\0b".as_slice()),
+        (100, b"zzzzzzz"),
+        (100, b"644\0junk"),
+        (124, b"\x80\0\0\0\0\0\0\0\0\0\0\x01"),
+        (136, b"\x80\0\0\0\0\0\0\0\0\0\0\x01"),
+        (329, b"x"),
+    ] {
+        refused(&gem_of_parts(&metadata, &gzip(&header(at, bytes))), SENTENCE);
+    }
+    for (at, bytes) in [
+        (100, b"    644 ".as_slice()),
+        (108, b"\x80\0\0\0\0\0\0\x01"),
+        (124, b"00000000001 "),
+        (136, b"\0\0"),
+    ] {
+        pushed_gem(&host(), gem_of_parts(&metadata, &gzip(&header(at, bytes))));
+    }
+    let mut gem = tar(&[("metadata.gz", &metadata), ("data.tar.gz", &data)]);
+    gem[100..107].copy_from_slice(b"0000888");
+    fix_checksums(&mut gem[..512]);
+    refused(&gem, SENTENCE);
+    let twice = tar(&[("metadata.gz", &metadata), ("metadata.gz ", &metadata), ("data.tar.gz", &data)]);
+    refused(&twice, "the gem contains \"metadata.gz\" twice");
 }
 
 #[test]
