@@ -12,6 +12,10 @@ pub const LIMIT: u64 = 256 << 10;
 const FILE: &str = "composer.json";
 /// What programs of one system add to archives, and Composer passes over.
 const PASSED_OVER: [&str; 2] = ["__MACOSX", ".DS_Store"];
+/// The longest name that file systems hold, and the longest path. A client unpacks below a folder of its own, and
+/// Linux opens no path of 4096 bytes.
+const LONGEST_NAME: usize = 255;
+const LONGEST_PATH: usize = 3800;
 /// The most symbolic links, and the longest target in bytes.
 const LINKS: usize = 10_000;
 const LONGEST_TARGET: u64 = 4096;
@@ -52,7 +56,10 @@ impl From<zip::Error> for ArchiveError {
 /// The `composer.json` of an archive, all of which is verified first: the host unpacks each file.
 pub fn read_manifest(read: ReadAt<'_>, unpack: Unpack<'_>, size: u64) -> Result<Vec<u8>, ArchiveError> {
     let mut contents = Contents::default();
-    let archive = Archive::open_for(Clients::OfDirectory, read, size, |entry| contents.note(entry))?;
+    let archive = Archive::open_for(Clients::OfDirectory, read, size, |entry| {
+        check_length(entry.path)?;
+        contents.note(entry)
+    })?;
     archive.verify(unpack)?;
     contents.check_links(&archive, read, size)?;
     Ok(archive.read(contents.manifest()?, LIMIT)?)
@@ -63,6 +70,21 @@ pub fn find_manifest(read: ReadAt<'_>, size: u64) -> Result<Vec<u8>, ArchiveErro
     let mut contents = Contents::default();
     let archive = Archive::open_for(Clients::OfDirectory, read, size, |entry| contents.note(entry))?;
     Ok(archive.read(contents.manifest()?, LIMIT)?)
+}
+
+/// Neither `unzip` nor PHP unpacks a longer path, and Composer does not install the package then.
+fn check_length(path: &str) -> Result<(), zip::Error> {
+    if path.len() > LONGEST_PATH {
+        let sentence = format!("it contains a path of more than {LONGEST_PATH} bytes");
+        return Err(zip::Error::refused(sentence));
+    }
+    match path.split('/').find(|name| name.len() > LONGEST_NAME) {
+        Some(name) => Err(zip::Error::refused(format!(
+            "it contains the name {}, which has more than {LONGEST_NAME} bytes",
+            shown(name)
+        ))),
+        None => Ok(()),
+    }
 }
 
 #[derive(Default)]

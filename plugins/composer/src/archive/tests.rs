@@ -57,6 +57,22 @@ fn the_manifest_is_at_the_root_or_in_the_only_folder() {
 }
 
 #[test]
+fn a_path_that_no_client_unpacks_is_refused() {
+    let with = |path: &str| read(&zip(&[("composer.json", b"1"), (path, b"x")]));
+    let (longest, longer) = ("a".repeat(255), "a".repeat(256));
+    for path in [longest.clone(), format!("{longest}/{longest}/b"), format!("{longest}/")] {
+        assert!(with(&path).is_ok(), "{} bytes", path.len());
+    }
+    for path in [longer.clone(), format!("a/{longer}/b"), format!("{longer}/"), "é".repeat(128)] {
+        let error = with(&path).unwrap_err();
+        assert!(error.contains("which has more than 255 bytes"), "{error}");
+    }
+    let deep = |count: usize| format!("{}a", "d/".repeat(count));
+    assert!(with(&deep(1800)).is_ok());
+    assert!(with(&deep(1950)).unwrap_err().contains("a path of more than 3800 bytes"));
+}
+
+#[test]
 fn paths_that_lead_elsewhere_and_files_that_are_there_twice_are_refused() {
     for path in ["../a", "lib/../../a", "..\\a", "/ab", "\\ab", "C:\\a", "lib\\..\\..\\a", "a\nb"] {
         let error = read(&zip_with_path(path)).unwrap_err();

@@ -23,7 +23,7 @@ use crate::catalog;
 use crate::document::{self, Dist, Note, Package, Placed, Release};
 use crate::error::{self, Error};
 use crate::layout;
-use crate::name::{PackageName, Version};
+use crate::name::{PackageName, Version, VersionError};
 use crate::upload::{Disagreement, Manifest, ManifestError};
 
 mod lost;
@@ -39,7 +39,7 @@ pub fn publish(call: &Call) -> Result<Response, Error> {
     settings::require_feature("upload")?;
     let name = package(call)?;
     require(&name, "write")?;
-    let asked = call.query("version").map(|version| Version::parse(&version)).transpose()?;
+    let asked = asked_version(call).transpose()?;
     let mut staged = call.body().stage(None, &[SHA1, SHA256])?;
     let manifest = read_manifest(&staged)?;
     manifest.agree(&name)?;
@@ -72,6 +72,15 @@ fn read_manifest(staged: &Staged) -> Result<Manifest, Error> {
     let unpack = |parts: &[storage::Packed]| staged.unpack(parts);
     let bytes = archive::read_manifest(&read, &unpack, staged.size())?;
     Ok(Manifest::parse(&bytes)?)
+}
+
+/// A `+` stands before the build metadata in a version. In a query it is a space to a decoder of forms, and
+/// no version has a space.
+fn asked_version(call: &Call) -> Option<Result<Version, VersionError>> {
+    let version = call.query("version")?;
+    let has_space = call.request().query().is_some_and(|query| query.contains("%20"));
+    let written = if has_space { version } else { version.trim().replace(' ', "+") };
+    Some(Version::parse(&written))
 }
 
 /// That of the request, or of `composer.json`; both where they agree.

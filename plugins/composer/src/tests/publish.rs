@@ -143,3 +143,19 @@ fn a_manifest_is_as_deep_as_composer_reads_the_metadata_of_it() {
         assert_eq!(refused.status(), 400);
     }
 }
+
+/// `curl` sends the `+` of build metadata as it is, and a form has a space there.
+#[test]
+fn a_plus_in_the_query_belongs_to_the_version() {
+    for query in ["1.0.0+build.5", "1.0.0%2Bbuild.5"] {
+        let host = host();
+        let dist = samples::library("acme/lib", &json!({ "description": "built" }));
+        let reply = upload(&host, &format!("/packages/acme/lib?version={query}"), dist);
+        assert_eq!(reply.status(), 201, "{query}: {}", reply.text());
+        let document = host.object_json("packages/acme/lib/metadata.json");
+        assert_eq!(document["versions"][0]["version"], "1.0.0+build.5");
+    }
+    let host = host();
+    let dist = samples::library("acme/lib", &json!({ "description": "built" }));
+    assert_refused(&host, &upload(&host, "/packages/acme/lib?version=1.0.0%20beta", dist), 400, "1.0.0 beta");
+}

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// Says what the member must be.
 pub fn check(member: &str, value: &Value) -> Result<(), String> {
     match member {
-        "keywords" => check_keywords(value),
+        "keywords" | "license" | "support" => check_texts(member, value),
         "archive" => check_archive(value),
         "extra" => check_aliases(value),
         "autoload" => check_autoload(value),
@@ -19,11 +19,13 @@ pub fn is_number(name: &str) -> bool {
     name.parse::<i64>().is_ok_and(|number| number.to_string() == name)
 }
 
-fn check_keywords(value: &Value) -> Result<(), String> {
-    if values(value).all(|keyword| !keyword.is_array() && !keyword.is_object()) {
+/// PHP makes a string of a number and of nothing.
+fn check_texts(member: &str, value: &Value) -> Result<(), String> {
+    if values(value).all(|text| !is_list(text)) {
         return Ok(());
     }
-    Err("`keywords` must be a list of strings".to_owned())
+    let what = if member == "support" { "an object of names and strings" } else { "a list of strings" };
+    Err(format!("`{member}` must be {what}"))
 }
 
 fn check_archive(value: &Value) -> Result<(), String> {

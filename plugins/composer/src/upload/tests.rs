@@ -26,6 +26,9 @@ fn members_that_keep_composer_from_reading_a_package_are_refused() {
         (r#"{"suggest":{"0":"x"}}"#, "`suggest` must be an object"),
         (r#"{"keywords":[["x"]]}"#, "`keywords` must be a list of strings"),
         (r#"{"keywords":{"a":{"b":1}}}"#, "`keywords` must be a list of strings"),
+        (r#"{"license":["MIT",["x"]]}"#, "`license` must be a list of strings"),
+        (r#"{"license":["MIT",{"a":"b"}]}"#, "`license` must be a list of strings"),
+        (r#"{"support":{"issues":["a"]}}"#, "`support` must be an object of names and strings"),
         (r#"{"archive":{"name":["x"]}}"#, "`name` of `archive` must be a string"),
         (r#"{"archive":{"exclude":"x"}}"#, "`exclude` of `archive` must be a list"),
         (r#"{"require":{"123":"*"}}"#, "which is a number and no package"),
@@ -50,6 +53,9 @@ fn what_composer_reads_is_taken_as_it_is() {
     for json in [
         r#"{"keywords":["a",1,null],"archive":{"exclude":["/t"],"name":"a"},"extra":{"branch-alias":[]}}"#,
         r#"{"autoload":{"psr-4":{"A\\":["src"],"":"lib"},"psr-0":{"A_":""},"files":["a.php"]},"suggest":[]}"#,
+        r#"{"license":["MIT",5,null,true,1.5,""],"support":{"issues":5,"source":null}}"#,
+        r#"{"license":{"a":"MIT"},"support":[]}"#,
+        r#"{"license":5}"#,
         r#"{"require":{"00":"*","a/b":"1.0 - 2.0"},"autoload-dev":{"psr-4":{"A\\T\\":"tests"}}}"#,
     ] {
         assert!(Manifest::parse(json.as_bytes()).is_ok(), "{json}");
