@@ -159,8 +159,11 @@ pub fn decode(bytes: &[u8]) -> String {
 fn is_utf8(bytes: &[u8]) -> bool {
     let start = bytes.get(..bytes.len().min(DECLARATION)).unwrap_or_default();
     let start = String::from_utf8_lossy(start).to_ascii_lowercase();
-    let declaration =
-        start.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(inside, _)| inside);
+    let declaration = start
+        .trim_ascii_start()
+        .strip_prefix("<?xml")
+        .and_then(|rest| rest.split_once("?>"))
+        .map(|(inside, _)| inside);
     let encoding = declaration
         .and_then(|inside| inside.split_once("encoding"))
         .map(|(_, value)| value.trim_start_matches([' ', '\t', '\r', '\n', '=', '"', '\'']));

@@ -9,6 +9,8 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::{XmlError, decode};
 
+mod declaration;
+
 /// The character entities of HTML 4, which Maven knows in POMs.
 const ENTITIES: &str = "\
 lt gt amp quot apos \
@@ -39,7 +41,7 @@ pub fn check(bytes: &[u8]) -> Result<(), XmlError> {
     let mut reader = Reader::from_str(&text);
     reader.config_mut().check_comments = true;
     let mut depth = 0_usize;
-    let mut is_first = true;
+    let mut place = Place::Start;
     loop {
         match reader.read_event().map_err(|error| XmlError::Malformed(error.to_string()))? {
             Event::Start(start) => {
@@ -53,15 +55,37 @@ pub fn check(bytes: &[u8]) -> Result<(), XmlError> {
                 return malformed("text stands outside of its elements");
             }
             Event::GeneralRef(reference) => check_reference(&reference)?,
-            Event::Decl(_) if !is_first => return malformed("its XML declaration is not at its start"),
-            Event::PI(instruction) if instruction.target().eq_ignore_ascii_case("xml") => {
-                return malformed("it has a processing instruction with a reserved name");
+            Event::Decl(_) if place == Place::Later => {
+                return malformed("its XML declaration is not at its start");
+            }
+            Event::Decl(found) => {
+                let inside = found.strip_prefix("xml").unwrap_or(&found);
+                declaration::check(inside).or_else(malformed)?;
+            }
+            Event::PI(found) if declaration::is_reserved(found.target(), !found.content().is_empty()) => {
+                return malformed(format!(
+                    "it has the processing instruction `{}`, and Maven reads none whose name begins with `xml`",
+                    shorten(found.target())
+                ));
+            }
+            // Maven reads one blank before the declaration.
+            Event::Text(text) if place == Place::Start && text.len() == 1 => {
+                place = Place::BehindBlank;
+                continue;
             }
             Event::Eof => return Ok(()),
             _ => {}
         }
-        is_first = false;
+        place = Place::Later;
     }
+}
+
+/// Where an event is met.
+#[derive(PartialEq)]
+enum Place {
+    Start,
+    BehindBlank,
+    Later,
 }
 
 fn check_tag(tag: &BytesStart<'_>) -> Result<(), XmlError> {
@@ -136,7 +160,13 @@ mod tests {
         for good in [
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- a - b -->\n<p xmlns=\"u\" xmlns:xsi='v' xsi:schemaLocation=\"a b\"/>",
             "\u{feff}<?xml version='1.0'?><p><a-b.c_1>&lt;&#233;&#xE9;&nbsp;&diams;</a-b.c_1></p>\n",
-            "<p a=\"&quot;&#9;>\"><![CDATA[<&]]><?xml-stylesheet href='a'?>]] ></p>",
+            "<p a=\"&quot;&#9;>\"><![CDATA[<&]]><?stylesheet href='a'?>]] ></p>",
+            "\n<?xml version='1.0'?><p/>",
+            " <?xml version='1.0' encoding='UTF-8'?><p/>",
+            "\u{feff}\t<?xml version='1.0'?><p/>",
+            "\n<p/>",
+            "<!-- a --><?b c?>\n<p/>",
+            "<?xmlfoo?><p/>",
             "<p><\u{e9}l\u{e9}ment>\u{1f600}\u{85}\t\r\n</\u{e9}l\u{e9}ment></p>",
         ] {
             assert_eq!(check(good.as_bytes()), Ok(()), "{good}");
@@ -165,7 +195,18 @@ mod tests {
             "<p>\u{ffff}</p>",
             "<p>]]></p>",
             "<p><1/></p>",
-            " <?xml version='1.0'?><p/>",
+            "  <?xml version='1.0'?><p/>",
+            "\r\n<?xml version='1.0'?><p/>",
+            "<!-- a --><?xml version='1.0'?><p/>",
+            "<?xml version='1.0'?><?xml version='1.0'?><p/>",
+            "<?xml version='1.1'?><p/>",
+            "<?xml encoding='UTF-8'?><p/>",
+            "<?xml-stylesheet href='a'?><p/>",
+            "\n<?xml-stylesheet href='a'?><p/>",
+            "<?xml version='1.0'?><?xml-stylesheet href='a'?><p/>",
+            "<p><?xml-stylesheet href='a'?></p>",
+            "<p/><?xml-stylesheet href='a'?>",
+            "<?XML version='1.0'?><p/>",
             "<p><?xml version='1.0'?></p>",
             "<p/>&#32;",
             "<p/><![CDATA[]]>",
