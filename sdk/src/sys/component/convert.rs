@@ -49,6 +49,7 @@ impl From<Error> for types::Error {
             Error::Damaged { .. } => failure("damaged", &error),
             Error::Misconfigured(_) => failure("misconfigured", &error),
             Error::Misused(_) => failure("misused", &error),
+            Error::TooMany(_) => failure("too-many", &error),
             Error::Denied(message) => types::Error::Denied(message),
             Error::Unavailable(message) => types::Error::Unavailable(message),
             Error::Other { code, message } => types::Error::Other(types::Failure { code, message }),
