@@ -58,7 +58,7 @@ permission, the error contains the scope as you write it here.
 
 What is denied stays denied, whatever other grant, ownership or [auth] anonymous allows it. Who is denied an \
 action is also denied what that implies, except reading; to deny reading, deny `read` (or the action that \
-reads), or `*`. Shells read `!` themselves: write it between single quotes, as '!npm:package:secret:read'.";
+reads), or `*`. Shells read `!` themselves: write it between single quotes, as '!internal:package:secret:read'.";
 
 /// A command of the administrator.
 #[derive(Debug, Clone, Subcommand)]

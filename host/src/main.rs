@@ -84,7 +84,7 @@ enum StoreCommand {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
     telemetry::start(arguments.log_format, &arguments.log);
     let limit = descriptors::raise_limit();
     let done = tokio::runtime::Builder::new_multi_thread()
@@ -107,6 +107,21 @@ fn main() -> ExitCode {
             ExitCode::from(CANNOT_START)
         }
     }
+}
+
+/// Prints the help, or what is wrong with the arguments, and ends the process. An argument may contain
+/// characters that a terminal obeys: they are printed as escapes.
+fn refuse(error: &clap::Error) -> ! {
+    let text = error.to_string();
+    let is_obeyed = |letter: char| letter.is_control() && letter != '\n';
+    if !text.contains(is_obeyed) {
+        error.exit();
+    }
+    let escaped = |letter: char| {
+        if is_obeyed(letter) { letter.escape_default().to_string() } else { letter.to_string() }
+    };
+    eprint!("{}", text.chars().map(escaped).collect::<String>());
+    std::process::exit(error.exit_code());
 }
 
 /// True when all is well.

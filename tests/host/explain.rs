@@ -82,7 +82,7 @@ async fn what_is_explained_is_what_requests_are_answered() {
 #[tokio::test]
 async fn a_change_of_a_group_is_effective_on_two_processes_within_a_second() {
     let groups = "[auth.groups]\nrelease = [\"!npm:package:frozen:write\"]\n";
-    let registry = Registry::start(Options::npm().auth(groups)).await;
+    let registry = Registry::start(Options::npm().server("hosts = \"many\"\n").auth(groups)).await;
     let second = registry.second_process().await;
     let ann = registry.user("ann", &[]).await;
     let processes = [&registry, &second].map(|process| process.actor("/npm").with_token(&ann.token));

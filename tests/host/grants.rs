@@ -225,20 +225,24 @@ async fn a_rule_that_denies_is_effective_within_a_second_also_for_an_owner_and_s
     let package = Package::new("mine", "1.0.0");
     by.put(&package.path(), &package.publish()).await.expect(201);
     registry.order(&["user", "grant", "ann", "!npm:package:mine:write"]).await.expect(0);
-    let next = Package::new("mine", "1.0.1");
-    let refused = wait::until("it is denied", || async {
-        let answer = by.put(&next.path(), &next.publish()).await;
-        (answer.status == 403).then_some(answer)
+    let (mut number, by) = (0, &by);
+    let refused = wait::until("it is denied", || {
+        number += 1;
+        let next = Package::new("mine", &format!("1.1.{number}"));
+        async move {
+            let answer = by.put(&next.path(), &next.publish()).await;
+            (answer.status != 201).then_some(answer)
+        }
     })
-    .await;
+    .await
+    .expect(403);
     let text = refused.text();
     assert!(text.contains("a rule of this account denies npm:package:mine:write"), "{text}");
     by.get(&package.path()).await.expect(200);
     registry.order(&["user", "grant", "ann", "--remove", "!npm:package:mine:write"]).await.expect(0);
-    let (mut number, by) = (1, &by);
     wait::until("it is allowed again", || {
         number += 1;
-        let next = Package::new("mine", &format!("1.0.{number}"));
+        let next = Package::new("mine", &format!("1.2.{number}"));
         async move { (by.put(&next.path(), &next.publish()).await.status == 201).then_some(()) }
     })
     .await;

@@ -146,7 +146,7 @@ async fn a_mount_whose_objects_are_removed_is_503_until_the_operator_accepts_it(
     fs::remove_file(folder.join(MARK)).unwrap();
     until_status(&registry, "/objects/object/next", 503).await;
     let said = registry.order(&["store", "accept", "objects"]).await.expect(0);
-    assert!(said.contains("belongs to the protocol `objects`"), "{said}");
+    assert!(said.contains("accepted as those of the protocol `objects`"), "{said}");
     assert_eq!(until_status(&registry, "/objects/object/next", 200).await.text(), "content");
     registry.order(&["verify"]).await.expect(0);
 }

@@ -134,7 +134,8 @@ async fn specifications_that_make_other_objects_are_refused() {
     desk.refuses_spec("--- {}\n", "not a Gem::Specification").await;
     desk.refuses_spec("--- !ruby/object:Gem::Version\nversion: '1'\n", "not a Gem::Specification").await;
     desk.refuses_spec("", "").await;
-    desk.refuses_spec("a: [\n", "not valid YAML").await;
+    desk.refuses_spec("a: [\n", "not a Gem::Specification").await;
+    desk.refuses_spec("--- !ruby/object:Gem::Specification\na: [\n", "not valid YAML").await;
     desk.refuses_spec("--- *none\n", "").await;
     desk.refuses_spec("--- &all\n- *all\n", "alias").await;
 }

@@ -56,7 +56,7 @@ mod tests {
     async fn every_link_of_a_mount_is_reported_once_wherever_it_lies() {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&Settings::Fs { root: folder.path().to_owned() }).await.unwrap();
-        let mount = folder.path().join("npm");
+        let mount = folder.path().join("demo");
         std::fs::create_dir_all(mount.join("deep/er")).unwrap();
         // More than one page.
         for number in 0..=PAGE {
@@ -68,7 +68,7 @@ mod tests {
         std::fs::create_dir_all(folder.path().join("other")).unwrap();
         symlink("/nowhere", folder.path().join("other/link")).unwrap();
 
-        let scope = storage.scope("npm").unwrap();
+        let scope = storage.scope("demo").unwrap();
         let run = Run::new(SystemTime::now(), Duration::ZERO, true, false);
         assert_eq!(reported(&scope, &run).await, ["deep/er/folder", "link", "z"]);
         assert!(!run.tally().is_well());

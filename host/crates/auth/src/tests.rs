@@ -190,7 +190,11 @@ async fn a_narrowed_token_sees_no_other_token() {
 async fn a_token_of_one_mount_sees_and_revokes_tokens_of_that_mount_alone() {
     let auth = host();
     add_user(&auth, "ann", &[]).await;
-    let of_mount = |mount: &str| TokenRequest { mount: Some(mount.to_owned()), ..TokenRequest::default() };
+    let of_mount = |mount: &str| TokenRequest {
+        mount: Some(mount.to_owned()),
+        by_owner: true,
+        ..TokenRequest::default()
+    };
     let ann = auth.account("ann").await.unwrap();
     let everywhere = auth.issue(&ann, &TokenRequest::default()).await.unwrap().token.id;
     let elsewhere = auth.issue(&ann, &of_mount("other")).await.unwrap().token.id;
@@ -317,7 +321,7 @@ async fn caller(auth: &Auth, name: &str) -> Account {
 }
 
 fn through(mount: &str) -> TokenRequest {
-    TokenRequest { mount: Some(mount.to_owned()), ..TokenRequest::default() }
+    TokenRequest { mount: Some(mount.to_owned()), by_owner: true, ..TokenRequest::default() }
 }
 
 async fn at(auth: &Auth, mount: &str, secret: &SecretString) -> Caller {

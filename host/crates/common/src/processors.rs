@@ -2,6 +2,9 @@
 //! step of its work, and gives it back after the step. If more tasks want to work than there are
 //! processors, they wait, and the clients are served in turn.
 //!
+//! Of the tasks of one client, the one that began first works first. So a client with many requests has
+//! few of them half done, each with its memory.
+//!
 //! Without this, the runtime would serve all tasks in turn, and a client with two hundred tasks
 //! would get two hundred times as much time as a client with one.
 //!
@@ -16,6 +19,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -32,6 +36,8 @@ pub struct Processors(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     count: usize,
+    /// The number of tasks so far.
+    tasks: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -53,7 +59,7 @@ pub struct TimeSlice {
 
 impl Processors {
     pub fn new(count: usize) -> Self {
-        Self(Arc::new(Shared { count: count.max(1), state: Mutex::default() }))
+        Self(Arc::new(Shared { count: count.max(1), tasks: AtomicU64::new(0), state: Mutex::default() }))
     }
 
     /// Those of this machine that the process may use.
@@ -69,7 +75,8 @@ impl Processors {
 
     /// The time slices that one task of a client uses, one after the other.
     pub fn slices(&self, client: Client) -> TimeSlices {
-        TimeSlices { processors: self.clone(), client, waiting: None, waited: Duration::ZERO }
+        let task = self.0.tasks.fetch_add(1, Ordering::Relaxed);
+        TimeSlices { processors: self.clone(), client, task, waiting: None, waited: Duration::ZERO }
     }
 
     /// A future each of whose steps uses a time slice of this client.
@@ -78,14 +85,14 @@ impl Processors {
     }
 
     /// Takes a time slice, or a place in the waiting list.
-    fn ask(&self, client: Client) -> Result<TimeSlice, Waiting> {
+    fn ask(&self, client: Client, task: u64) -> Result<TimeSlice, Waiting> {
         let mut state = self.lock();
         if state.admits(self.0.count, client) {
             state.give(client);
             return Ok(TimeSlice { processors: self.clone(), client });
         }
         let (granted, turn) = oneshot::channel();
-        let number = state.waiting.add(client, granted);
+        let number = state.waiting.insert(client, task, granted);
         Err(Waiting { processors: self.clone(), client, number, turn, since: Instant::now() })
     }
 
@@ -169,6 +176,8 @@ impl Drop for Waiting {
 pub struct TimeSlices {
     processors: Processors,
     client: Client,
+    /// Earlier tasks have smaller numbers.
+    task: u64,
     waiting: Option<Waiting>,
     /// In all.
     waited: Duration,
@@ -186,7 +195,7 @@ impl TimeSlices {
                     return Poll::Ready(slice);
                 }
             }
-            match self.processors.ask(self.client) {
+            match self.processors.ask(self.client, self.task) {
                 Ok(slice) => return Poll::Ready(slice),
                 Err(waiting) => self.waiting = Some(waiting),
             }

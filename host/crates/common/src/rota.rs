@@ -1,5 +1,5 @@
-//! A waiting list that serves clients in turn (round robin), and the entries of one client in the
-//! order in which they came. A client with a thousand entries delays a client with one by one entry.
+//! A waiting list that serves clients in turn (round robin), and the entries of one client in their
+//! order. A client with a thousand entries delays a client with one by one entry.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -10,9 +10,17 @@ pub struct Rota<T> {
     /// The clients that wait, in the order in which they are served.
     clients: VecDeque<Client>,
     /// Every client of `clients` has at least one entry.
-    entries: HashMap<Client, VecDeque<(u64, T)>>,
+    entries: HashMap<Client, VecDeque<Waiting<T>>>,
     /// The number of the last entry.
     last: u64,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    number: u64,
+    /// The entries of a client are served from the smallest to the largest.
+    order: u64,
+    entry: T,
 }
 
 impl<T> Default for Rota<T> {
@@ -22,14 +30,21 @@ impl<T> Default for Rota<T> {
 }
 
 impl<T> Rota<T> {
-    /// Adds an entry. Returns its number, with which [`Rota::remove`] finds it.
+    /// Adds an entry behind the others of the client. Returns its number, with which [`Rota::remove`]
+    /// finds it.
     pub fn add(&mut self, client: Client, entry: T) -> u64 {
+        self.insert(client, u64::MAX, entry)
+    }
+
+    /// Adds an entry before those of the client whose order is larger. Returns its number.
+    pub fn insert(&mut self, client: Client, order: u64, entry: T) -> u64 {
         self.last += 1;
         let entries = self.entries.entry(client).or_default();
         if entries.is_empty() {
             self.clients.push_back(client);
         }
-        entries.push_back((self.last, entry));
+        let place = entries.partition_point(|other| other.order <= order);
+        entries.insert(place, Waiting { number: self.last, order, entry });
         self.last
     }
 
@@ -42,7 +57,7 @@ impl<T> Rota<T> {
     ) -> Option<(Client, T)> {
         let (turn, client, place) = self.find(admits, fits)?;
         let entries = self.entries.get_mut(&client)?;
-        let (_, entry) = entries.remove(place)?;
+        let Waiting { entry, .. } = entries.remove(place)?;
         self.clients.remove(turn);
         if entries.is_empty() {
             self.entries.remove(&client);
@@ -59,7 +74,7 @@ impl<T> Rota<T> {
         fits: impl FnMut(Client, &T) -> bool,
     ) -> Option<&T> {
         let (_, client, place) = self.find(admits, fits)?;
-        self.entries.get(&client)?.get(place).map(|(_, entry)| entry)
+        self.entries.get(&client)?.get(place).map(|waiting| &waiting.entry)
     }
 
     /// The client's turn, the client, and the place of the entry among the client's.
@@ -70,7 +85,7 @@ impl<T> Rota<T> {
     ) -> Option<(usize, Client, usize)> {
         let mut turns = self.clients.iter().enumerate().filter(|(_, client)| admits(**client));
         turns.find_map(|(turn, client)| {
-            let place = self.entries.get(client)?.iter().position(|(_, entry)| fits(*client, entry))?;
+            let place = self.entries.get(client)?.iter().position(|waiting| fits(*client, &waiting.entry))?;
             Some((turn, *client, place))
         })
     }
@@ -78,8 +93,8 @@ impl<T> Rota<T> {
     /// Removes an entry that no longer waits. None if it has been served.
     pub fn remove(&mut self, client: Client, number: u64) -> Option<T> {
         let entries = self.entries.get_mut(&client)?;
-        let place = entries.iter().position(|(other, _)| *other == number)?;
-        let (_, entry) = entries.remove(place)?;
+        let place = entries.iter().position(|waiting| waiting.number == number)?;
+        let Waiting { entry, .. } = entries.remove(place)?;
         if entries.is_empty() {
             self.entries.remove(&client);
             self.clients.retain(|other| *other != client);
@@ -123,6 +138,17 @@ mod tests {
         assert_eq!(rota.len(), 7);
         assert_eq!(order(&mut rota), ["a1", "b1", "c1", "a2", "b2", "a3", "a4"]);
         assert!(rota.is_empty());
+    }
+
+    #[test]
+    fn an_entry_that_began_earlier_is_served_before_those_of_its_client_that_came_first() {
+        let mut rota = Rota::default();
+        for (last, order, entry) in
+            [(1, 7, "a7"), (1, 9, "a9"), (2, 8, "b8"), (1, 3, "a3"), (1, 7, "a7 again")]
+        {
+            rota.insert(client(last), order, entry);
+        }
+        assert_eq!(order(&mut rota), ["a3", "b8", "a7", "a7 again", "a9"]);
     }
 
     #[test]

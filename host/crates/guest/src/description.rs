@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_line_with_the_host_alone_is_for_mounts_that_have_a_path_at_its_root() {
-        let setup = "docker login {host}\nopen {base_url}/\n";
+        let setup = "sign in at {host}\nopen {base_url}/\n";
         let description = Description {
             setup: Some(setup.to_owned()),
             root_aliases: vec!["/v2".to_owned()],
@@ -154,7 +154,7 @@ mod tests {
         };
         let lines =
             |has: bool| description.setup_lines("http://example.com/demo", |wish| has && wish == "/v2");
-        assert_eq!(lines(true), ["docker login example.com", "open http://example.com/demo/"]);
+        assert_eq!(lines(true), ["sign in at example.com", "open http://example.com/demo/"]);
         let without = lines(false);
         assert_eq!(without[0], "open http://example.com/demo/");
         assert!(without[1].starts_with("# ") && without[1].contains("list /v2 in `grants`"), "{without:?}");

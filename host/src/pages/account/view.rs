@@ -158,7 +158,7 @@ fn creation(proof: &str) -> Markup {
             label class="check" { input type="checkbox" name="read_only" value="yes"; " It can only read" }
             label for="scopes" {
                 "Scopes (optional)"
-                small { "One in a line, for example " code { "npm:package:@team/*:write" } ". Without scopes, the token can do what you can do." }
+                small { "One in a line, for example " code { "internal:package:@team/*:write" } ". Without scopes, the token can do what you can do." }
             }
             textarea id="scopes" name="scopes" rows="3" spellcheck="false" {}
             label for="networks" {

@@ -30,15 +30,22 @@ struct Checked {
 impl Database {
     /// Is it there, whole, and does it take writes?
     pub(super) async fn look_closely(&self) -> Result<(), AuthError> {
+        let looked = self.look_at_everything().await;
+        looked.map_err(|error| match error {
+            AuthError::Damaged { reason, .. } => {
+                let error = AuthError::Damaged { file: named(self.watched.path()), reason };
+                self.refuse(&error.to_string());
+                error
+            }
+            other => other,
+        })
+    }
+
+    async fn look_at_everything(&self) -> Result<(), AuthError> {
         self.look().await?;
         let mut checked = self.health.0.lock().await;
         if !is_fresh(checked.whole, WHOLE) {
-            if let Err(error) = self.check_anew().await {
-                if matches!(error, AuthError::Damaged { .. }) {
-                    self.refuse(&error.to_string());
-                }
-                return Err(error);
-            }
+            self.check_anew().await?;
             checked.whole = Some(Instant::now());
         }
         if !is_fresh(checked.written, WRITTEN) {
@@ -57,10 +64,7 @@ impl Database {
             options(path, PATIENCE).read_only(true).connect().await.map_err(of_file)?;
         let checked = check(&mut connection).await;
         connection.close().await.map_err(of_file)?;
-        checked.map_err(|error| match error {
-            AuthError::Damaged { reason, .. } => AuthError::Damaged { file: named(path), reason },
-            other => other,
-        })
+        checked
     }
 }
 
