@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use packhouse::admin::AdminCommand;
 use packhouse::auth::{Auth, FirstUser};
@@ -28,6 +29,8 @@ const NOT_WELL: u8 = 1;
 const LAST_CALLS: Duration = Duration::from_secs(2);
 /// The exit code of a failed start.
 const CANNOT_START: u8 = 2;
+/// The longest part of an argument that a message repeats, in bytes.
+const LONGEST_VALUE: usize = 200;
 
 /// A registry server whose protocols are WASM components.
 #[derive(Parser)]
@@ -109,18 +112,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the help, or what is wrong with the arguments, and ends the process. An argument may contain
-/// characters that a terminal obeys: they are printed as escapes.
+/// Prints the help, or what is wrong with the arguments, and ends the process. A value that is very
+/// long, or has characters that a terminal obeys, is printed as in all other messages.
 fn refuse(error: &clap::Error) -> ! {
-    let text = error.to_string();
-    let is_obeyed = |letter: char| letter.is_control() && letter != '\n';
-    if !text.contains(is_obeyed) {
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { error.exit() };
+    let shown = printable_up_to(value, LONGEST_VALUE).to_string();
+    if shown == *value {
         error.exit();
     }
-    let escaped = |letter: char| {
-        if is_obeyed(letter) { letter.escape_default().to_string() } else { letter.to_string() }
-    };
-    eprint!("{}", text.chars().map(escaped).collect::<String>());
+    eprint!("{}", error.to_string().replace(value, &shown));
     std::process::exit(error.exit_code());
 }
 
