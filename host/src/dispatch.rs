@@ -157,8 +157,7 @@ impl Dispatcher {
         }
         if is_reserved(path) {
             if !body.is_empty() {
-                let memory = self.bodies.take(Client::of(asked.peer.ip), LARGEST_FORM as u64);
-                body.keep(memory.map_err(|_| Failure::Busy { retry_after: self.settings.small_body })?);
+                self.reserve(&mut body, Client::of(asked.peer.ip), LARGEST_FORM as u64)?;
             }
             let reply = pages::reply(&self.pages(), &self.asked_of_host(asked), body).await?;
             return Ok((reply, None));
@@ -242,8 +241,7 @@ impl Dispatcher {
         let mut filled = Filled::Larger;
         if body.declared().map_or(!waits, |length| length <= SMALL_BODY as u64) {
             let size = body.declared().unwrap_or(SMALL_BODY as u64);
-            let memory = self.bodies.take(client, size);
-            body.keep(memory.map_err(|_| Failure::Busy { retry_after: self.settings.small_body })?);
+            self.reserve(body, client, size)?;
             filled = body.fill(SMALL_BODY, self.settings.small_body).await?;
         }
         if filled == Filled::Complete {
@@ -257,6 +255,13 @@ impl Dispatcher {
         }
         body.limit_time(self.settings.anonymous_upload);
         Ok(Load::StrangersUpload)
+    }
+
+    /// Takes memory for a body that is received before its request has a place. The body keeps it.
+    fn reserve(&self, body: &mut RequestBody, client: Client, size: u64) -> Result<(), Failure> {
+        let memory = self.bodies.take(client, size);
+        body.keep(memory.map_err(|_| Failure::Busy { retry_after: self.settings.small_body })?);
+        Ok(())
     }
 
     /// Whether everybody may read everything on this mount.

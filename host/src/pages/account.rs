@@ -133,14 +133,11 @@ impl Desk<'_> {
             Err(AuthError::Denied(why)) => {
                 Ok(self.show_sign_in(StatusCode::FORBIDDEN, Some(&Notice::Problem(why))))
             }
-            Err(error @ AuthError::Throttled { .. }) => {
-                let wait = match &error {
-                    AuthError::Throttled { seconds } => *seconds,
-                    _ => 1,
-                };
+            Err(AuthError::Throttled { seconds }) => {
+                let error = AuthError::Throttled { seconds };
                 let notice = Notice::Problem(error.to_string());
                 let mut reply = self.show_sign_in(StatusCode::TOO_MANY_REQUESTS, Some(&notice));
-                reply.of_the_host.insert(header::RETRY_AFTER, HeaderValue::from(wait));
+                reply.of_the_host.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
                 Ok(reply)
             }
             Err(error) => Err(away(&error)),

@@ -191,4 +191,4 @@ pub trait TokenStore: Send + Sync {
 pub const TOUCH_INTERVAL: u64 = 60_000;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -55,7 +55,8 @@ pub struct TokenRequest {
     pub mount: Option<String>,
     /// The actions of that mount's protocol, which say what an action implies.
     pub actions: Option<Arc<Actions>>,
-    /// Whether its owner makes it, so that it counts in the owner's quota. The administrator's tokens do not.
+    /// Whether the owner makes it. The quota of the owner counts these tokens, and not those that the
+    /// administrator makes.
     pub by_owner: bool,
 }
 

@@ -47,20 +47,22 @@ impl Cookies {
 
     /// The value that our forms contain. It follows from the cookies, which no other site can read.
     pub(super) fn proof(&self) -> String {
-        let secret = |secret: &Option<SecretString>| {
-            secret.as_ref().map_or_else(String::new, |secret| secret.expose_secret().to_owned())
-        };
-        let both = format!("{} {}", secret(&self.session), secret(&self.visitor));
-        blake3::Hash::from_bytes(blake3::derive_key(PROOF, both.as_bytes())).to_hex().to_string()
+        self.hash().to_hex().to_string()
     }
 
     /// Whether a form with this value is one of ours. Without a cookie, none is.
     pub(super) fn sent(&self, proof: &str) -> bool {
         let is_known = self.session.is_some() || self.visitor.is_some();
         // `Hash` compares in constant time.
-        is_known
-            && blake3::Hash::from_hex(proof)
-                .is_ok_and(|proof| blake3::Hash::from_hex(self.proof()).is_ok_and(|ours| ours == proof))
+        is_known && blake3::Hash::from_hex(proof).is_ok_and(|proof| proof == self.hash())
+    }
+
+    fn hash(&self) -> blake3::Hash {
+        let text = |secret: &Option<SecretString>| {
+            secret.as_ref().map_or_else(String::new, |secret| secret.expose_secret().to_owned())
+        };
+        let both = format!("{} {}", text(&self.session), text(&self.visitor));
+        blake3::Hash::from_bytes(blake3::derive_key(PROOF, both.as_bytes()))
     }
 
     /// The cookies with which the sign-in form is shown, and the header that sets the one that is missing.

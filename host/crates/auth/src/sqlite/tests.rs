@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::tables::STEPS;
 use super::*;
-use crate::token_store::{SecretHash, Token, TokenKind, TokenStore};
+use crate::token_store::tests::token;
+use crate::token_store::{SecretHash, Token, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
 use crate::{Grant, Scope};
 
@@ -104,22 +105,7 @@ async fn what_one_host_writes_the_other_reads_at_once() {
     users(&here).add(&ann).await.unwrap();
     assert!(users(&there).find("ann").await.unwrap().is_some());
     let secret = SecretHash::of("secret");
-    let token = Token {
-        id: Uuid::new_v4(),
-        owner: ann.id,
-        hint: String::new(),
-        label: None,
-        created: 1,
-        expires: None,
-        last_used: None,
-        read_only: false,
-        scopes: Vec::new(),
-        cidr: Vec::new(),
-        mount: None,
-        idle: None,
-        parent: None,
-        kind: TokenKind::Api,
-    };
+    let token = token(ann.id, 1);
     tokens(&there).add(&token, secret, None).await.unwrap();
     assert_eq!(tokens(&here).find(secret).await.unwrap(), Some(token.clone()));
     tokens(&here).remove(token.id, None).await.unwrap();
@@ -179,22 +165,7 @@ async fn a_damaged_narrowing_never_widens_a_token() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("users.sqlite"), SHORT).await.unwrap();
     let secret = SecretHash::of("secret");
-    let token = Token {
-        id: Uuid::new_v4(),
-        owner: Uuid::new_v4(),
-        hint: String::new(),
-        label: None,
-        created: 1,
-        expires: None,
-        last_used: None,
-        read_only: false,
-        scopes: vec![Scope::parse("a:b:c:d").unwrap()],
-        cidr: Vec::new(),
-        mount: None,
-        idle: None,
-        parent: None,
-        kind: TokenKind::Api,
-    };
+    let token = Token { scopes: vec![Scope::parse("a:b:c:d").unwrap()], ..token(Uuid::new_v4(), 1) };
     tokens(&database).add(&token, secret, None).await.unwrap();
     sqlx::raw_sql("UPDATE tokens SET scopes = 'nonsense'").execute(&database.writer).await.unwrap();
     let refusal = tokens(&database).find(secret).await.unwrap_err();

@@ -31,7 +31,8 @@ every_store! {
     what_was_made_with_a_token_takes_no_place_of_a_sign_in
 }
 
-fn token(owner: Uuid, created: u64) -> Token {
+/// A token without limits.
+pub(crate) fn token(owner: Uuid, created: u64) -> Token {
     Token {
         id: Uuid::new_v4(),
         owner,

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::*;
 use crate::keeper::Keeper as _;
 use crate::sqlite::{Database, PATIENCE};
-use crate::token_store::{SecretHash, Token, TokenKind, TokenStore};
+use crate::token_store::tests::token;
+use crate::token_store::{SecretHash, Token, TokenStore};
 use crate::users::{PasswordHash, User, UserName, UserStore};
 use crate::{AuthError, Grant};
 
@@ -28,25 +29,6 @@ fn grant() -> Grant {
     Grant::parse("npm:*:*:write").unwrap()
 }
 
-fn token(owner: Uuid) -> Token {
-    Token {
-        id: Uuid::new_v4(),
-        owner,
-        hint: String::new(),
-        label: None,
-        created: 1,
-        expires: None,
-        last_used: None,
-        read_only: false,
-        scopes: Vec::new(),
-        cidr: Vec::new(),
-        mount: None,
-        idle: None,
-        parent: None,
-        kind: TokenKind::Api,
-    }
-}
-
 /// A host with a user and a token, which has read both.
 struct Host {
     _folder: tempfile::TempDir,
@@ -63,7 +45,7 @@ impl Host {
         let path = folder.path().join("users.sqlite");
         let database = Database::open(&path, PATIENCE).await.unwrap();
         let ann = user("ann");
-        let token = token(ann.id);
+        let token = token(ann.id, 1);
         users(&database).add(&ann).await.unwrap();
         tokens(&database).add(&token, SecretHash::of(SECRET), None).await.unwrap();
         let host = Self { _folder: folder, path, database, token };
